@@ -1,0 +1,1 @@
+//! A simulated AWS account with an ECS application in it.

@@ -1,0 +1,2 @@
+//! A simulated AWS account with an ECS application in it.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The one Lambda binary: picks the function by _HANDLER.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Invalidates a cache namespace without harming its neighbours.

@@ -1,0 +1,1 @@
+//! Rolls the tasks of an ECS service.

@@ -1,0 +1,1 @@
+//! Raises the capacity of a service, database or cache, never lowers it.

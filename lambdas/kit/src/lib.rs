@@ -1,0 +1,1 @@
+//! What every Lambda shares: clients, typed errors, configuration.

@@ -1,0 +1,1 @@
+//! Pure decision logic shared by Lambdas and workers.

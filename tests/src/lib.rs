@@ -1,0 +1,1 @@
+//! End-to-end tests: real binaries, the AWS SDK as client.

@@ -1,0 +1,1 @@
+//! What every activity worker shares: poll, heartbeat, drain.

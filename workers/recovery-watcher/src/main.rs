@@ -1,0 +1,2 @@
+//! Activity worker: watches a recovery until it holds.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The world around executions: store, timers, dispatch, activities, integrations.

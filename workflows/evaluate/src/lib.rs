@@ -1,0 +1,1 @@
+//! Values of the language: JSONPath, payload templates, intrinsics, choice rules, JSONata, variables.

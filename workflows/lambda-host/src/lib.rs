@@ -1,0 +1,1 @@
+//! Runs Lambda binaries: registry, Invoke, Runtime API.

@@ -1,0 +1,2 @@
+//! Development commands: demo, test, asl fmt, policies.
+fn main() {}
