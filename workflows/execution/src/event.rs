@@ -55,6 +55,10 @@ pub enum EventKind {
     ExecutionStarted {
         /// The execution's input.
         input: Value,
+        /// *journal*: the first state.
+        start: Arc<str>,
+        /// *journal*: when the execution times out, where its definition says so.
+        deadline: Option<Millis>,
     },
     /// `ExecutionSucceeded`
     ExecutionSucceeded {
@@ -163,7 +167,7 @@ pub enum EventKind {
     /// `ParallelStateSucceeded`
     ParallelStateSucceeded,
     /// `ParallelStateFailed`
-    ParallelStateFailed(Failure),
+    ParallelStateFailed,
 
     /// `MapStateStarted`
     MapStateStarted {
@@ -185,7 +189,7 @@ pub enum EventKind {
         /// *journal*: the iteration's input, after the item selector.
         input: Value,
     },
-    /// `MapIterationSucceeded`
+    /// `MapIterationSucceeded`. Its frame is the iteration's own, as for the other two ends.
     MapIterationSucceeded {
         /// The Map state's name.
         name: Arc<str>,
@@ -209,7 +213,7 @@ pub enum EventKind {
     /// `MapStateSucceeded`
     MapStateSucceeded,
     /// `MapStateFailed`
-    MapStateFailed(Failure),
+    MapStateFailed,
 
     /// `EvaluationFailed`
     EvaluationFailed {
@@ -219,11 +223,18 @@ pub enum EventKind {
         location: Option<Arc<str>>,
         /// The state's name.
         state: Arc<str>,
+        /// *journal*: neither Retry nor Catch may take it, since it happened while catching.
+        terminal: bool,
     },
 
-    /// *journal* only: a failure that the history shows no event for (JSONPath's `States.Runtime`, a Fail state, a
-    /// Choice without a match).
-    StateFailed(Failure),
+    /// *journal* only: a failure that the history shows no event for: JSONPath's `States.Runtime`, a Fail state, a
+    /// Choice without a match, a failed branch or iteration reaching its parent.
+    StateFailed {
+        /// Why.
+        failure: Failure,
+        /// Neither Retry nor Catch may take it.
+        terminal: bool,
+    },
     /// *journal* only: a Wait state's end has been computed.
     WaitArmed {
         /// When it is over.

@@ -1,0 +1,123 @@
+//! What the world says becomes events.
+
+use std::sync::Arc;
+
+use asl::Value;
+
+use super::Stepper;
+use crate::command::{Input, Stage, TaskId};
+use crate::event::{EventKind, Failure, Flavor, FrameId};
+use crate::size::json_bytes;
+use crate::state::{Phase, Task};
+
+impl Stepper<'_> {
+    /// Takes an input; one that names another attempt than the current one is stale and means nothing.
+    pub(super) fn take(&mut self, input: Input) {
+        match input {
+            Input::Advance => self.begin(),
+            Input::Wake => {}
+            Input::TaskStarted { task, worker_name } => self.task_started(task, worker_name),
+            Input::TaskSubmitted { task, output } => self.task_submitted(task, output),
+            Input::TaskSucceeded { task, output } => self.task_succeeded(task, output),
+            Input::TaskFailed { task, failure } => self.task_failed(task, failure),
+            Input::TaskHeartbeat { task } => {
+                if self.execution.current_task(task).is_some() {
+                    self.emit(task.frame, EventKind::TaskHeartbeat);
+                }
+            }
+            Input::Stop(failure) => self.emit_after(FrameId(0), 0, EventKind::ExecutionAborted(failure)),
+        }
+    }
+
+    fn begin(&mut self) {
+        if self.execution.started_at.is_some() {
+            return;
+        }
+        let seconds = self.definition.timeout_seconds;
+        let deadline = seconds.map(|seconds| self.now.saturating_add_unsigned(seconds.saturating_mul(1000)));
+        let start = Arc::clone(&self.definition.machine.start_at);
+        let input = self.execution.input.clone();
+        self.emit_after(FrameId(0), 0, EventKind::ExecutionStarted { input, start, deadline });
+    }
+
+    fn task_started(&mut self, id: TaskId, worker_name: Option<Arc<str>>) {
+        if let Some(task) = self.execution.current_task(id)
+            && task.stage == Stage::Scheduled
+        {
+            let flavor = task.flavor;
+            self.emit(id.frame, EventKind::TaskStarted { flavor, worker_name });
+        }
+    }
+
+    fn task_submitted(&mut self, id: TaskId, output: Value) {
+        self.task_started(id, None);
+        if let Some(task) = self.execution.current_task(id)
+            && task.stage == Stage::Started
+        {
+            self.emit(id.frame, EventKind::TaskSubmitted { output });
+        }
+    }
+
+    fn task_succeeded(&mut self, id: TaskId, output: Value) {
+        self.task_started(id, None);
+        let Some(task) = self.execution.current_task(id) else { return };
+        let flavor = task.flavor;
+        if json_bytes(&output) > self.execution.limits.payload_bytes {
+            let failure = too_large(&task_label(task));
+            return self.emit(id.frame, EventKind::TaskFailed { flavor, failure });
+        }
+        self.emit(id.frame, EventKind::TaskSucceeded { flavor, output });
+    }
+
+    fn task_failed(&mut self, id: TaskId, failure: Failure) {
+        self.task_started(id, None);
+        if let Some(task) = self.execution.current_task(id) {
+            let flavor = task.flavor;
+            self.emit(id.frame, EventKind::TaskFailed { flavor, failure });
+        }
+    }
+
+    /// Fires everything that is due: the execution's own deadline when it comes first, then time-outs of tasks; waits
+    /// and retries that are over become runnable.
+    pub(super) fn wake(&mut self) {
+        while let Some((due, id)) = self.execution.timers.first().copied().filter(|(due, _)| *due <= self.now) {
+            if self.execution.deadline.is_some_and(|deadline| deadline <= due) {
+                break;
+            }
+            match self.execution.frames.get(&id).map(|frame| frame.phase.clone()) {
+                Some(Phase::Task(task)) => self.time_out(id, &task),
+                Some(Phase::Sleeping { retry: true, .. }) => self.attempt(id, Self::act),
+                Some(Phase::Sleeping { retry: false, .. }) => self.waited(id),
+                _ => {
+                    self.execution.timers.remove(&(due, id));
+                }
+            }
+        }
+        if self.execution.deadline.is_some_and(|deadline| deadline <= self.now) {
+            let failure = Failure { error: Some("States.Timeout".into()), cause: None };
+            self.emit_after(FrameId(0), 0, EventKind::ExecutionTimedOut(failure));
+        }
+    }
+
+    fn time_out(&mut self, id: FrameId, task: &Task) {
+        let heartbeat = task.heartbeat_at.is_some_and(|at| task.timeout_at.is_none_or(|timeout| at < timeout));
+        let failure = Failure { error: Some("States.Timeout".into()), cause: None };
+        self.emit(id, EventKind::TaskTimedOut { flavor: task.flavor, failure, heartbeat });
+    }
+}
+
+/// How the quota's message names a task: by its ARN, or by the service of an integration.
+fn task_label(task: &Task) -> String {
+    match task.flavor {
+        Flavor::Lambda | Flavor::Activity => task.resource.to_string(),
+        Flavor::Service => task.resource.split(':').nth(5).unwrap_or_default().to_owned(),
+    }
+}
+
+/// The failure of a payload over the quota.
+pub(super) fn too_large(label: &str) -> Failure {
+    let cause = format!(
+        "The state/task '{label}' returned a result with a size exceeding the maximum number of bytes service limit."
+    );
+    Failure { error: Some("States.DataLimitExceeded".into()), cause: Some(cause.into()) }
+}

@@ -1,0 +1,103 @@
+//! Map, inline.
+
+use std::sync::Arc;
+
+use asl::{Iterations, Kind, Map, QueryLanguage, State, Value};
+use evaluate::{jsonata, jsonpath};
+
+use super::{Problem, Stepper, Surroundings, fields};
+use crate::context::item_context;
+use crate::event::{EventKind, FrameId};
+use crate::state::Queue;
+
+/// Iterations at once where the definition sets no limit: AWS's quota for inline Maps.
+const INLINE_CONCURRENCY: u64 = 40;
+
+impl Stepper<'_> {
+    /// Reads the items; iterations start one by one afterwards.
+    pub(super) fn map(&mut self, id: FrameId, state: &State, map: &Map) -> Result<(), Problem> {
+        let input = self.effective_input(id, state)?;
+        let surroundings = self.surroundings(id, None);
+        let max_concurrency = match &map.max_concurrency {
+            Some(field) => fields::number("MaxConcurrency", field, &input, &surroundings, 0)?,
+            None => 0,
+        };
+        let max_concurrency = if max_concurrency == 0 { INLINE_CONCURRENCY } else { max_concurrency };
+        let items = items(map, &input, &surroundings)?;
+        let start = Arc::clone(&map.machine.start_at);
+        self.emit(id, EventKind::MapStateStarted { items, max_concurrency, start });
+        Ok(())
+    }
+
+    /// Starts the next iteration, in a frame of its own.
+    pub(super) fn start_iteration(&mut self, parent: FrameId, queue: &Queue) {
+        let Some(state) = self.execution.state(self.definition, parent) else { return };
+        let (index, slot) = (queue.next, queue.slot);
+        let item = queue.items.get(index).cloned().unwrap_or_default();
+        match self.iteration_input(parent, state, index, item) {
+            Ok(input) => {
+                let frame = FrameId(self.execution.next_frame);
+                let (name, index) = (self.state_name(parent), index as u64);
+                self.emit_after(frame, slot, EventKind::MapIterationStarted { name, index, parent, input });
+            }
+            Err(problem) => {
+                for child in self.execution.children(parent) {
+                    self.abort(child);
+                }
+                self.fail_state(parent, problem, false);
+            }
+        }
+    }
+
+    /// The item, or what the item selector makes of it.
+    fn iteration_input(
+        &mut self,
+        parent: FrameId,
+        state: &State,
+        index: usize,
+        item: Value,
+    ) -> Result<Value, Problem> {
+        let Kind::Map(Map { item_selector: Some(selector), .. }) = &state.kind else { return Ok(item) };
+        let input = self.effective_input(parent, state)?;
+        let mut surroundings = self.surroundings(parent, None);
+        surroundings.context.insert("Map", item_context(index, &item));
+        let scope = surroundings.scope(&input);
+        Ok(match state.query_language {
+            QueryLanguage::JsonPath => evaluate::payload_template(selector, &scope)?,
+            QueryLanguage::Jsonata => jsonata::template("ItemSelector", selector, &scope)?,
+        })
+    }
+}
+
+fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Arc<Vec<Value>>, Problem> {
+    let scope = surroundings.scope(input);
+    let value = match &map.iterations {
+        Iterations::Input => input.clone(),
+        Iterations::Path(path) => jsonpath::select(path, &scope)?,
+        Iterations::Items(template) => jsonata::template("Items", template, &scope)?,
+    };
+    match value {
+        Value::Array(items) => Ok(items),
+        other => Err(not_an_array(map, &other)),
+    }
+}
+
+fn not_an_array(map: &Map, value: &Value) -> Problem {
+    match &map.iterations {
+        Iterations::Path(path) => Problem::runtime(format!("Reference path \"{path}\" must point to array.")),
+        Iterations::Items(Value::String(expression)) if !value.is_null() => {
+            let expression = expression.trim_start_matches("{%").trim_end_matches("%}").trim();
+            let kind = value.type_name();
+            Problem::query(
+                format!(
+                    "The JSONata expression '{expression}' specified for the field 'Items' returned an unexpected \
+                     result type. Expected 'array', but was '{kind}' for value: {value}"
+                ),
+                Some("Items"),
+            )
+        }
+        Iterations::Input | Iterations::Items(_) => {
+            Problem::query(format!("Map state input must be an array but was: {value}"), None)
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Task: evaluating what an attempt is given, and scheduling it.
+
+use std::sync::Arc;
+
+use asl::{QueryLanguage, State, Task, Value};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use evaluate::jsonata;
+
+use super::{Problem, Stepper, Surroundings, fields};
+use crate::event::{EventKind, Flavor, FrameId};
+
+impl Stepper<'_> {
+    /// Schedules the next attempt. A service or a function starts at once; an activity waits for its worker.
+    pub(super) fn schedule(&mut self, id: FrameId, state: &State, task: &Task) -> Result<(), Problem> {
+        let attempt = self.execution.frames.get(&id).map_or(0, |frame| frame.attempts) + 1;
+        let token = self.token(id, attempt);
+        let shown = task.resource.ends_with(".waitForTaskToken").then_some(&token);
+        let surroundings = self.surroundings(id, shown);
+        let parameters = self.parameters(id, state, &surroundings)?;
+        let input = self.effective_input(id, state)?;
+        let limit = |name: &str, field: &Option<asl::NumberField>| {
+            field.as_ref().map(|field| fields::number(name, field, &input, &surroundings, 1)).transpose()
+        };
+        let timeout_seconds = limit("TimeoutSeconds", &task.timeout_seconds)?;
+        let heartbeat_seconds = limit("HeartbeatSeconds", &task.heartbeat_seconds)?;
+        let credentials = credentials(task.credentials.as_ref(), state, &input, &surroundings)?;
+        let flavor = flavor(&task.resource);
+        self.emit(
+            id,
+            EventKind::TaskScheduled {
+                flavor,
+                resource: Arc::clone(&task.resource),
+                parameters,
+                timeout_seconds,
+                heartbeat_seconds,
+                credentials,
+                attempt,
+                token,
+            },
+        );
+        if flavor != Flavor::Activity {
+            self.emit(id, EventKind::TaskStarted { flavor, worker_name: None });
+        }
+        Ok(())
+    }
+
+    /// `<base64url of the execution's ARN>.<frame>.<attempt>.<128 random bits>`: whoever gets it can find the
+    /// execution, nobody can guess it.
+    fn token(&mut self, id: FrameId, attempt: u32) -> Arc<str> {
+        let execution = URL_SAFE_NO_PAD.encode(self.execution.identity.arn.as_bytes());
+        format!("{execution}.{}.{attempt}.{:032x}", id.0, self.random.next_u128()).into()
+    }
+}
+
+/// Which family of history events a resource writes.
+fn flavor(resource: &str) -> Flavor {
+    let mut parts = resource.split(':').skip(2);
+    match (parts.next(), parts.nth(2)) {
+        (Some("lambda"), _) => Flavor::Lambda,
+        (Some("states"), Some("activity")) => Flavor::Activity,
+        _ => Flavor::Service,
+    }
+}
+
+fn credentials(
+    template: Option<&Value>,
+    state: &State,
+    input: &Value,
+    surroundings: &Surroundings,
+) -> Result<Option<Value>, Problem> {
+    let Some(template) = template else { return Ok(None) };
+    let scope = surroundings.scope(input);
+    Ok(Some(match state.query_language {
+        QueryLanguage::JsonPath => evaluate::payload_template(template, &scope)?,
+        QueryLanguage::Jsonata => jsonata::template("Credentials", template, &scope)?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_name_their_family() {
+        assert_eq!(flavor("arn:aws:lambda:us-east-1:123456789012:function:echo"), Flavor::Lambda);
+        assert_eq!(flavor("arn:aws:states:us-east-1:123456789012:activity:watch"), Flavor::Activity);
+        assert_eq!(flavor("arn:aws:states:::lambda:invoke"), Flavor::Service);
+        assert_eq!(flavor("arn:aws:states:::states:startExecution.sync:2"), Flavor::Service);
+    }
+}

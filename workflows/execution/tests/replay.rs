@@ -1,0 +1,138 @@
+//! A crash at any point changes nothing: every prefix of every journal, replayed and continued, ends the same way;
+//! replaying a whole journal gives the state of the live run.
+
+mod support;
+
+use execution::{EventKind, Execution, Input, Limits};
+use proptest::prelude::*;
+use support::{World, definition, identity};
+
+/// Definitions that between them use every state type, retries, catchers, timers and nesting.
+fn definitions() -> Vec<(&'static str, &'static str)> {
+    vec![
+        (
+            r#"{"StartAt": "A", "States": {
+                "A": {"Type": "Pass", "Result": {"n": [1, 2, 3]}, "Next": "W"},
+                "W": {"Type": "Wait", "Seconds": 30, "Next": "T"},
+                "T": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:flaky",
+                      "Retry": [{"ErrorEquals": ["Flaky"], "JitterStrategy": "FULL"}], "ResultPath": "$.t", "Next": "M"},
+                "M": {"Type": "Map", "ItemsPath": "$.n", "MaxConcurrency": 2, "ResultPath": "$.m", "Next": "P",
+                      "ItemProcessor": {"StartAt": "E", "States": {
+                          "E": {"Type": "Task", "Resource": "arn:aws:states:us-east-1:123456789012:activity:echo", "Next": "S"},
+                          "S": {"Type": "Wait", "Seconds": 3, "End": true}}}},
+                "P": {"Type": "Parallel", "ResultPath": "$.p", "Next": "C",
+                      "Retry": [{"ErrorEquals": ["Broken"], "MaxAttempts": 1}],
+                      "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.caught", "Next": "C"}],
+                      "Branches": [
+                          {"StartAt": "F", "States": {"F": {"Type": "Task", "End": true,
+                              "Resource": "arn:aws:lambda:us-east-1:123456789012:function:fail"}}},
+                          {"StartAt": "G", "States": {"G": {"Type": "Wait", "Seconds": 60, "End": true}}},
+                          {"StartAt": "H", "States": {"H": {"Type": "Map", "ItemsPath": "$.n", "End": true,
+                              "ItemProcessor": {"StartAt": "I", "States": {"I": {"Type": "Wait", "Seconds": 9, "End": true}}}}}}]},
+                "C": {"Type": "Choice", "Choices": [{"Variable": "$.caught.Error", "StringEquals": "Broken", "Next": "Z"}],
+                      "Default": "X"},
+                "X": {"Type": "Fail", "Error": "Unexpected"},
+                "Z": {"Type": "Succeed"}}}"#,
+            "{}",
+        ),
+        (
+            r#"{"QueryLanguage": "JSONata", "StartAt": "A", "TimeoutSeconds": 500, "States": {
+                "A": {"Type": "Pass", "Assign": {"total": 0, "items": "{% $states.input.items %}"}, "Next": "L"},
+                "L": {"Type": "Choice", "Choices": [{"Condition": "{% $total < 3 %}", "Next": "T",
+                      "Assign": {"total": "{% $total + 1 %}"}}], "Default": "M"},
+                "T": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:echo",
+                      "Arguments": {"n": "{% $total %}"}, "Output": "{% $states.result %}", "Next": "W"},
+                "W": {"Type": "Wait", "Seconds": "{% $total * 5 %}", "Next": "L"},
+                "M": {"Type": "Map", "Items": "{% $items %}", "Next": "S",
+                      "ItemSelector": {"v": "{% $states.context.Map.Item.Value %}"},
+                      "Catch": [{"ErrorEquals": ["States.ALL"], "Assign": {"error": "{% $states.errorOutput.Error %}"},
+                                 "Next": "S"}],
+                      "ItemProcessor": {"StartAt": "B", "States": {
+                          "B": {"Type": "Choice", "Choices": [{"Condition": "{% $states.input.v = 2 %}", "Next": "Bad"}],
+                                "Default": "Slow"},
+                          "Slow": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:silent",
+                                   "TimeoutSeconds": 40, "End": true},
+                          "Bad": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:123456789012:function:fail",
+                                  "End": true}}}},
+                "S": {"Type": "Succeed", "Output": {"error": "{% $error %}", "total": "{% $total %}"}}}}"#,
+            r#"{"items": [1, 2, 3]}"#,
+        ),
+    ]
+}
+
+#[test]
+fn every_prefix_of_a_journal_leads_to_the_same_end() {
+    for (text, input) in definitions() {
+        let definition = definition(text);
+        let mut live = World::new(&definition, input, Limits::default());
+        let status = live.run();
+        assert!(live.journal.len() > 30, "{:#?}", live.history());
+        for length in 0..=live.journal.len() {
+            let mut world = World::recovered(&definition, input, Limits::default(), &live.journal[..length]);
+            assert_eq!(world.run(), status, "after a crash at event {length}: {:#?}", world.history());
+            assert_eq!(world.output(), live.output(), "after a crash at event {length}");
+            assert_eq!(world.error(), live.error(), "after a crash at event {length}");
+        }
+    }
+}
+
+#[test]
+fn replay_rebuilds_the_live_state() {
+    for (text, input) in definitions() {
+        let definition = definition(text);
+        let mut live = World::new(&definition, input, Limits::default());
+        live.run();
+        let mut replayed = Execution::new(identity(), asl::Value::parse(input).unwrap(), Limits::default());
+        let mut stepped = World::new(&definition, input, Limits::default());
+        stepped.run();
+        for event in &live.journal {
+            replayed.apply(event);
+        }
+        assert_eq!(replayed.status(), stepped.execution.status());
+        assert_eq!(replayed.outstanding(), stepped.execution.outstanding());
+        assert_eq!(replayed.last_event_id(), stepped.execution.last_event_id());
+    }
+}
+
+#[test]
+fn a_wait_keeps_its_original_end_across_a_crash() {
+    let text = r#"{"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 100, "End": true}}}"#;
+    let definition = definition(text);
+    let mut live = World::new(&definition, "{}", Limits::default());
+    live.deliver(Input::Advance);
+    let due = live.execution.due();
+    let mut world = World::recovered(&definition, "{}", Limits::default(), &live.journal);
+    world.now += 60_000;
+    world.deliver(Input::Advance);
+    assert_eq!(world.execution.due(), due);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Crashes at several points of one run, inputs delivered twice: still the same end, each id once.
+    #[test]
+    fn repeated_crashes_and_duplicates_change_nothing(cuts in prop::collection::vec(0.0..1.0_f64, 1..4), which in 0..2_usize) {
+        let (text, input) = definitions()[which];
+        let definition = definition(text);
+        let mut live = World::new(&definition, input, Limits::default());
+        let status = live.run();
+        let mut journal = live.journal.clone();
+        for cut in cuts {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss,
+                     reason = "an index into a short list")]
+            let length = (cut * journal.len() as f64) as usize;
+            let mut world = World::recovered(&definition, input, Limits::default(), &journal[..length]);
+            world.deliver(Input::Advance);
+            world.deliver(Input::Advance);
+            prop_assert_eq!(world.run(), status);
+            prop_assert_eq!(world.output(), live.output());
+            journal = world.journal;
+        }
+        let ids = journal.iter().filter(|event| event.is_visible()).map(|event| event.id).collect::<Vec<_>>();
+        prop_assert_eq!(ids, (1..=journal.iter().filter(|event| event.is_visible()).count() as u64).collect::<Vec<_>>());
+        let ends = journal.iter().filter(|event| event.kind.is_terminal()).count();
+        prop_assert_eq!(ends, 1);
+        prop_assert!(matches!(journal.last().map(|event| &event.kind), Some(EventKind::ExecutionSucceeded { .. })));
+    }
+}
