@@ -16,6 +16,17 @@ pub enum QueryLanguage {
     Jsonata,
 }
 
+impl QueryLanguage {
+    /// The name as the specification spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::JsonPath => "JSONPath",
+            Self::Jsonata => "JSONata",
+        }
+    }
+}
+
 /// A whole state machine definition.
 #[derive(Clone, Debug)]
 pub struct Definition {

@@ -102,13 +102,7 @@ impl Execution {
         self.advance_to(event, Phase::Entered);
     }
 
-    fn state_exited(
-        &mut self,
-        event: &Event,
-        output: &Value,
-        assigned: &[(Arc<str>, Value)],
-        next: &Option<Arc<str>>,
-    ) {
+    fn state_exited(&mut self, event: &Event, output: &Value, assigned: &[(Arc<str>, Value)], next: &Option<Arc<str>>) {
         let Some(frame) = self.frames.get_mut(&event.frame) else { return };
         if !assigned.is_empty() {
             let variables: &mut Object = Arc::make_mut(&mut frame.variables);
@@ -190,7 +184,8 @@ impl Execution {
 
     fn parallel_started(&mut self, event: &Event, input: &Value, starts: &[Arc<str>]) {
         let variables = self.frame_variables(event.frame);
-        let fork = Fork { results: vec![None; starts.len()], pending: starts.len(), running: starts.len(), queue: None };
+        let fork =
+            Fork { results: vec![None; starts.len()], pending: starts.len(), running: starts.len(), queue: None };
         self.advance_to(event, Phase::Forked(Box::new(fork)));
         for (index, start) in starts.iter().enumerate() {
             let parent = Parent { frame: event.frame, index, item: None };

@@ -73,7 +73,8 @@ fn state_context(visit: &Visit) -> Value {
 fn instant(at: Millis) -> Value {
     let nanoseconds = i128::from(at) * 1_000_000;
     let text = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok().and_then(|at| {
-        let format = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let format =
+            time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
         at.format(format).ok()
     });
     Value::from(text.unwrap_or_default())

@@ -10,10 +10,13 @@ use super::{Problem, Stepper};
 use crate::event::{EventKind, FrameId};
 use crate::size::json_bytes;
 
+/// Variables assigned on the way out, by name.
+pub(super) type Assigned = Vec<(Arc<str>, Value)>;
+
 /// How a state is left.
 pub(super) struct Exit {
     pub(super) output: Value,
-    pub(super) assigned: Vec<(Arc<str>, Value)>,
+    pub(super) assigned: Assigned,
     pub(super) next: Option<Arc<str>>,
 }
 
@@ -44,12 +47,7 @@ impl Stepper<'_> {
     }
 
     /// JSONPath: ResultSelector, ResultPath, Assign, OutputPath.
-    fn shape_by_paths(
-        &mut self,
-        id: FrameId,
-        state: &State,
-        result: &Value,
-    ) -> Result<(Value, Vec<(Arc<str>, Value)>), Problem> {
+    fn shape_by_paths(&mut self, id: FrameId, state: &State, result: &Value) -> Result<(Value, Assigned), Problem> {
         let surroundings = self.surroundings(id, None);
         let flow = &state.flow;
         let selected = match &flow.result_selector {
@@ -82,7 +80,7 @@ impl Stepper<'_> {
         id: FrameId,
         state: &State,
         result: &Value,
-    ) -> Result<(Value, Vec<(Arc<str>, Value)>), Problem> {
+    ) -> Result<(Value, Assigned), Problem> {
         let surroundings = self.surroundings(id, None);
         let raw = self.raw_input(id);
         let mut scope = surroundings.scope(&raw);
@@ -99,10 +97,7 @@ impl Stepper<'_> {
 }
 
 /// Evaluates a JSONPath `Assign`.
-pub(super) fn assigned_by_paths(
-    template: Option<&Value>,
-    scope: &Scope<'_>,
-) -> Result<Vec<(Arc<str>, Value)>, Problem> {
+pub(super) fn assigned_by_paths(template: Option<&Value>, scope: &Scope<'_>) -> Result<Assigned, Problem> {
     let Some(template) = template else { return Ok(Vec::new()) };
     Ok(members(&evaluate::payload_template(template, scope)?))
 }
@@ -112,12 +107,12 @@ pub(super) fn assigned_by_expressions(
     field: &str,
     template: Option<&Value>,
     scope: &Scope<'_>,
-) -> Result<Vec<(Arc<str>, Value)>, Problem> {
+) -> Result<Assigned, Problem> {
     let Some(template) = template else { return Ok(Vec::new()) };
     Ok(members(&jsonata::template(field, template, scope)?))
 }
 
-fn members(value: &Value) -> Vec<(Arc<str>, Value)> {
+fn members(value: &Value) -> Assigned {
     let members = value.as_object().into_iter().flatten();
     members.map(|(name, value)| (Arc::clone(name), value.clone())).collect()
 }

@@ -50,13 +50,7 @@ impl Stepper<'_> {
     }
 
     /// The item, or what the item selector makes of it.
-    fn iteration_input(
-        &mut self,
-        parent: FrameId,
-        state: &State,
-        index: usize,
-        item: Value,
-    ) -> Result<Value, Problem> {
+    fn iteration_input(&mut self, parent: FrameId, state: &State, index: usize, item: Value) -> Result<Value, Problem> {
         let Kind::Map(Map { item_selector: Some(selector), .. }) = &state.kind else { return Ok(item) };
         let input = self.effective_input(parent, state)?;
         let mut surroundings = self.surroundings(parent, None);

@@ -28,13 +28,8 @@ impl Execution {
     /// Decides what `input` means now and applies it; returns the new events in order, already applied.
     /// Stale inputs and inputs to an ended execution return none.
     pub fn step(&mut self, definition: &Definition, input: Input, env: Env) -> Vec<Event> {
-        let mut stepper = Stepper {
-            execution: self,
-            definition,
-            now: env.now,
-            random: Random::new(env.seed),
-            events: Vec::new(),
-        };
+        let mut stepper =
+            Stepper { execution: self, definition, now: env.now, random: Random::new(env.seed), events: Vec::new() };
         if stepper.is_running() {
             stepper.take(input);
             stepper.run();

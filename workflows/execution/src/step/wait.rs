@@ -59,9 +59,9 @@ fn seconds(field: &NumberField, input: &Value, surroundings: &Surroundings) -> R
     match u64::try_from(seconds) {
         Ok(seconds) if seconds <= LONGEST => Ok(seconds),
         Ok(_) => Err(Problem::runtime("Wait state delay is too long.".to_owned())),
-        Err(_) => Err(Problem::runtime(format!(
-            "The SecondsPath parameter cannot be a negative number: {path} == {seconds}"
-        ))),
+        Err(_) => {
+            Err(Problem::runtime(format!("The SecondsPath parameter cannot be a negative number: {path} == {seconds}")))
+        }
     }
 }
 

@@ -9,15 +9,15 @@ use execution::{
     TaskOrder,
 };
 
-pub const START: Millis = 1_700_000_000_000;
+pub(crate) const START: Millis = 1_700_000_000_000;
 
 /// Reads a definition that is expected to be good.
-pub fn definition(text: &str) -> Definition {
+pub(crate) fn definition(text: &str) -> Definition {
     let parsed = asl::parse(text);
     parsed.definition.unwrap_or_else(|| panic!("{:#?}", parsed.diagnostics))
 }
 
-pub fn identity() -> Identity {
+pub(crate) fn identity() -> Identity {
     Identity {
         arn: "arn:aws:states:us-east-1:123456789012:execution:machine:run".into(),
         name: "run".into(),
@@ -28,23 +28,23 @@ pub fn identity() -> Identity {
 }
 
 /// An execution, its journal and its world.
-pub struct World<'d> {
-    pub definition: &'d Definition,
-    pub execution: Execution,
-    pub journal: Vec<Event>,
-    pub now: Millis,
+pub(crate) struct World<'d> {
+    pub(crate) definition: &'d Definition,
+    pub(crate) execution: Execution,
+    pub(crate) journal: Vec<Event>,
+    pub(crate) now: Millis,
     steps: u128,
     performed: BTreeSet<TaskId>,
 }
 
 impl<'d> World<'d> {
-    pub fn new(definition: &'d Definition, input: &str, limits: Limits) -> Self {
+    pub(crate) fn new(definition: &'d Definition, input: &str, limits: Limits) -> Self {
         let execution = Execution::new(identity(), Value::parse(input).unwrap(), limits);
         Self { definition, execution, journal: Vec::new(), now: START, steps: 0, performed: BTreeSet::new() }
     }
 
     /// The world after a crash that left `journal`: the execution is replayed from it.
-    pub fn recovered(definition: &'d Definition, input: &str, limits: Limits, journal: &[Event]) -> Self {
+    pub(crate) fn recovered(definition: &'d Definition, input: &str, limits: Limits, journal: &[Event]) -> Self {
         let mut world = Self::new(definition, input, limits);
         for event in journal {
             world.execution.apply(event);
@@ -55,7 +55,7 @@ impl<'d> World<'d> {
         world
     }
 
-    pub fn deliver(&mut self, input: Input) -> usize {
+    pub(crate) fn deliver(&mut self, input: Input) -> usize {
         self.steps += 1;
         let env = Env { now: self.now, seed: self.steps << 64 | self.steps };
         let events = self.execution.step(self.definition, input, env);
@@ -65,7 +65,7 @@ impl<'d> World<'d> {
     }
 
     /// Runs to the end, performing tasks and jumping to the next timer when nothing else happens.
-    pub fn run(&mut self) -> Status {
+    pub(crate) fn run(&mut self) -> Status {
         self.deliver(Input::Advance);
         for _ in 0..10_000 {
             if self.execution.status() != Status::Running {
@@ -127,21 +127,21 @@ impl<'d> World<'d> {
     }
 
     /// The history in one line per visible event: `id<previous type`.
-    pub fn history(&self) -> Vec<String> {
+    pub(crate) fn history(&self) -> Vec<String> {
         self.journal.iter().filter(|event| event.is_visible()).map(line).collect()
     }
 
-    pub fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         self.execution.output().map(Value::to_string).unwrap_or_default()
     }
 
-    pub fn error(&self) -> (Option<String>, Option<String>) {
+    pub(crate) fn error(&self) -> (Option<String>, Option<String>) {
         let failure = self.execution.failure();
         (failure.error.as_ref().map(ToString::to_string), failure.cause.as_ref().map(ToString::to_string))
     }
 }
 
-pub fn failure(error: &str, cause: &str) -> Failure {
+pub(crate) fn failure(error: &str, cause: &str) -> Failure {
     Failure { error: Some(error.into()), cause: Some(cause.into()) }
 }
 

@@ -1,0 +1,5 @@
+//! Executions against a small deterministic world.
+
+mod history;
+mod replay;
+mod world;
