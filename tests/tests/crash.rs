@@ -1,0 +1,76 @@
+//! Things die in the middle of an incident: the outcome is the same, and nothing is done twice.
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use end_to_end::{Options, Stack};
+use serde_json::json;
+
+async fn restart_incident(stack: &Stack, incident: &str) -> String {
+    stack.account.control("POST", "hang", json!({"service": "auth-service", "tasks": 2})).await;
+    stack
+        .remediate(&json!({"action": "restart_service", "target": "auth-service", "incidentId": incident,
+            "priority": "high", "incidentDetails": {"title": "auth-service hangs"}}))
+        .await
+}
+
+/// `kill -9` of the server while the execution is in `state`, then a new server on the same data.
+async fn survives_a_crash_in(state: &str) {
+    let mut stack = Stack::start(Options::default()).await;
+    let execution = restart_incident(&stack, "incident-crash").await;
+    stack.entered(&execution, state).await;
+    stack.crash_and_restart().await;
+    let (status, output) = stack.ended(&execution).await;
+    assert_eq!(status, ExecutionStatus::Succeeded, "killed in {state}: {output}");
+    assert_eq!(output["status"], "SUCCEEDED", "killed in {state}: {output}");
+    assert_eq!(stack.account.calls("UpdateService").await.len(), 1, "killed in {state}: the action is done once");
+    let ids = stack.history(&execution).await.iter().map(|event| event.id()).collect::<Vec<_>>();
+    let expected = (1..).take(ids.len()).collect::<Vec<i64>>();
+    assert_eq!(ids, expected, "killed in {state}: every event once");
+}
+
+#[tokio::test]
+async fn the_server_dies_while_it_diagnoses() {
+    survives_a_crash_in("Diagnose cause").await;
+}
+
+#[tokio::test]
+async fn the_server_dies_before_the_intent_is_recorded() {
+    survives_a_crash_in("Record intent").await;
+}
+
+#[tokio::test]
+async fn the_server_dies_while_it_acts() {
+    survives_a_crash_in("Perform action").await;
+}
+
+#[tokio::test]
+async fn the_server_dies_while_the_recovery_is_watched() {
+    survives_a_crash_in("Watch recovery").await;
+}
+
+#[tokio::test]
+async fn the_worker_dies_in_the_middle_of_its_task() {
+    let mut stack = Stack::start(Options::default()).await;
+    let execution = restart_incident(&stack, "incident-worker").await;
+    stack.entered(&execution, "Watch recovery").await;
+    while !stack.history(&execution).await.iter().any(|event| event.activity_started_event_details().is_some()) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    if let Some(worker) = &mut stack.worker {
+        worker.kill();
+    }
+    stack.start_worker();
+    let (status, output) = stack.ended(&execution).await;
+    assert_eq!(status, ExecutionStatus::Succeeded, "{output}");
+    assert_eq!(stack.account.calls("UpdateService").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_asked_to_stop_drains() {
+    let mut stack = Stack::start(Options::default()).await;
+    let mut worker = stack.worker.take().expect("the stack has a worker");
+    let execution = restart_incident(&stack, "incident-drain").await;
+    stack.entered(&execution, "Watch recovery").await;
+    stack.start_worker();
+    assert!(worker.terminate().success(), "{}", worker.output());
+    assert_eq!(stack.ended(&execution).await.0, ExecutionStatus::Succeeded);
+}

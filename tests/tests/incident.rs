@@ -1,0 +1,187 @@
+//! Incidents, end to end: the workflow, the Lambdas, the worker and the sandbox as real processes.
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use end_to_end::{Options, Stack};
+use serde_json::{Value, json};
+
+fn event(action: &str, target: &str, incident: &str) -> Value {
+    json!({"action": action, "target": target, "incidentId": incident, "priority": "critical",
+        "incidentDetails": {"title": format!("{target} is in trouble"), "description": "seen by an alarm"},
+        "requestedBy": {"type": "alarm", "id": "latency-high"}})
+}
+
+/// Load that the sandbox's `api` cannot serve with the tasks it starts with.
+async fn overload(stack: &Stack) {
+    stack.account.control("POST", "load", json!({"service": "api", "requestsPerSecond": 900})).await;
+}
+
+async fn hang(stack: &Stack) {
+    stack.account.control("POST", "hang", json!({"service": "auth-service", "tasks": 2})).await;
+}
+
+fn succeeded(ended: &(ExecutionStatus, Value)) -> &Value {
+    assert_eq!(ended.0, ExecutionStatus::Succeeded, "{}", ended.1);
+    assert_eq!(ended.1["status"], "SUCCEEDED", "{}", ended.1);
+    &ended.1
+}
+
+#[tokio::test]
+async fn an_overloaded_service_is_scaled_up_and_recovers() {
+    let stack = Stack::start(Options::default()).await;
+    overload(&stack).await;
+    let execution = stack.remediate(&event("scale_up", "api", "incident-1")).await;
+    let ended = stack.ended(&execution).await;
+    let output = succeeded(&ended);
+    assert!(!output["changes"].as_array().unwrap().is_empty(), "{output}");
+    assert!(!output["evidence"].as_array().unwrap().is_empty(), "{output}");
+    assert_eq!(stack.account.calls("RegisterScalableTarget").await.len(), 1);
+    assert!(!stack.account.calls("Publish").await.is_empty(), "people were told");
+
+    // The same event again is recognised: nothing is done twice.
+    let again = stack.remediate(&event("scale_up", "api", "incident-1")).await;
+    let (status, output) = stack.ended(&again).await;
+    assert_eq!((status, &output["status"]), (ExecutionStatus::Succeeded, &json!("NOOP")), "{output}");
+    assert_eq!(stack.account.calls("RegisterScalableTarget").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_plan_names_exactly_the_calls_that_apply_makes() {
+    let stack = Stack::start(Options::default()).await;
+    overload(&stack).await;
+    let mut plan = event("scale_up", "api", "incident-2");
+    plan["mode"] = json!("plan");
+    let (_, planned) = stack.ended(&stack.remediate(&plan).await).await;
+    assert_eq!(planned["status"], "PLANNED", "{planned}");
+    assert_eq!(stack.account.calls("RegisterScalableTarget").await.len(), 0, "a plan changes nothing");
+
+    let ended = stack.ended(&stack.remediate(&event("scale_up", "api", "incident-2")).await).await;
+    succeeded(&ended);
+    let made = stack.account.calls("RegisterScalableTarget").await;
+    let planned = planned["changes"].to_string();
+    assert_eq!(made.len(), 1);
+    let wanted = made[0]["parameters"]["MinCapacity"].to_string();
+    assert!(planned.contains(&format!("\"MinCapacity\":{wanted}")), "{planned} against {}", made[0]);
+}
+
+#[tokio::test]
+async fn hanging_tasks_are_restarted_through_throttling_and_a_503() {
+    let stack = Stack::start(Options::default()).await;
+    hang(&stack).await;
+    stack.account.fault("ecs", "UpdateService", 1, json!({"kind": "throttle"})).await;
+    stack
+        .account
+        .fault("ecs", "UpdateService", 1, json!({"kind": "error", "status": 503, "code": "ServiceUnavailable"}))
+        .await;
+    let execution = stack.remediate(&event("restart_service", "auth-service", "incident-3")).await;
+    let ended = stack.ended(&execution).await;
+    succeeded(&ended);
+    assert_eq!(stack.account.calls("UpdateService").await.len(), 1, "one restart, after two refusals");
+    let failed = stack.history(&execution).await.iter().filter(|event| event.task_failed_event_details().is_some()).count();
+    assert!(failed >= 2, "{failed} refusals stand in the history");
+}
+
+#[tokio::test]
+async fn a_database_waits_for_a_person_and_goes_on_when_approved() {
+    let stack = Stack::start(Options::default()).await;
+    stack.account.control("POST", "load", json!({"service": "api", "requestsPerSecond": 900})).await;
+    let execution = stack.remediate(&event("scale_up", "database", "incident-4")).await;
+    let approval = pending_approval(&stack, "incident-4-scale_up").await;
+    assert_eq!(stack.account.calls("ModifyDBInstance").await.len(), 0, "nothing is done before the answer");
+    let (code, text) = stack.cli(&["approve", &approval, "--as", "dba"]);
+    assert_eq!(code, 0, "{text}");
+    let ended = stack.ended(&execution).await;
+    succeeded(&ended);
+    assert_eq!(stack.account.calls("ModifyDBInstance").await.len(), 1);
+    let (code, text) = stack.cli(&["approve", &approval, "--as", "dba"]);
+    assert_ne!(code, 0, "an approval is answered once: {text}");
+}
+
+#[tokio::test]
+async fn a_denied_approval_ends_the_execution_and_changes_nothing() {
+    let stack = Stack::start(Options::default()).await;
+    stack.account.control("POST", "load", json!({"service": "api", "requestsPerSecond": 900})).await;
+    let execution = stack.remediate(&event("scale_up", "database", "incident-5")).await;
+    let approval = pending_approval(&stack, "incident-5-scale_up").await;
+    let (code, text) = stack.cli(&["deny", &approval, "--as", "dba", "--comment", "not now"]);
+    assert_eq!(code, 0, "{text}");
+    let (status, failure) = stack.ended(&execution).await;
+    assert_eq!((status, &failure["error"]), (ExecutionStatus::Failed, &json!("Ops.ApprovalDenied")), "{failure}");
+    assert_eq!(stack.account.calls("ModifyDBInstance").await.len(), 0);
+}
+
+#[tokio::test]
+async fn an_unanswered_approval_expires() {
+    let stack = Stack::start(Options { scale: 600.0, ..Options::default() }).await;
+    stack.account.control("POST", "load", json!({"service": "api", "requestsPerSecond": 900})).await;
+    let execution = stack.remediate(&event("scale_up", "database", "incident-6")).await;
+    let (status, failure) = stack.ended(&execution).await;
+    assert_eq!((status, &failure["error"]), (ExecutionStatus::Failed, &json!("Ops.ApprovalExpired")), "{failure}");
+    assert_eq!(stack.account.calls("ModifyDBInstance").await.len(), 0);
+}
+
+#[tokio::test]
+async fn unknown_actions_and_targets_are_refused() {
+    let stack = Stack::start(Options { worker: false, ..Options::default() }).await;
+    for (action, target, error) in
+        [("reboot_world", "api", "Ops.ActionNotAllowed"), ("restart_service", "warehouse", "Ops.UnknownTarget")]
+    {
+        let (status, failure) = stack.ended(&stack.remediate(&event(action, target, "incident-7")).await).await;
+        assert_eq!((status, &failure["error"]), (ExecutionStatus::Failed, &json!(error)), "{failure}");
+    }
+    let (_, failure) = stack.ended(&stack.remediate(&json!({"action": 5})).await).await;
+    assert_eq!(failure["error"], "Ops.InvalidInput");
+    for field in ["action", "target", "incidentId"] {
+        assert!(failure["cause"].as_str().unwrap().contains(field), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_reaches_the_dead_letter_queue_and_can_be_redriven() {
+    let stack = Stack::start(Options::default()).await;
+    overload(&stack).await;
+    // The dependency stays away longer than every retry.
+    stack.account.fault("application-autoscaling", "RegisterScalableTarget", 100, json!({"kind": "error", "status": 503})).await;
+    let (status, failure) = stack.ended(&stack.remediate(&event("scale_up", "api", "incident-8")).await).await;
+    assert_eq!((status, &failure["error"]), (ExecutionStatus::Failed, &json!("Ops.DependencyUnavailable")), "{failure}");
+    assert_eq!(stack.account.calls("SendMessage").await.len(), 1);
+
+    stack.account.control("DELETE", "faults", Value::Null).await;
+    let (code, text) = stack.cli(&["redrive", "--output", "json"]);
+    assert_eq!(code, 0, "{text}");
+    let redriven = stack.client.list_executions().state_machine_arn(Stack::machine("incident-remediation"));
+    let redriven = redriven.send().await.unwrap();
+    assert_eq!(redriven.executions().len(), 2, "{text}");
+    let newest = redriven.executions().iter().max_by_key(|execution| execution.start_date().as_nanos()).unwrap();
+    stack.ended(newest.execution_arn()).await;
+    let (_, text) = stack.cli(&["redrive"]);
+    assert_eq!(stack.account.calls("DeleteMessage").await.len(), 1, "the message is gone after its redrive: {text}");
+}
+
+#[tokio::test]
+async fn a_cache_namespace_is_renewed_on_a_real_redis() {
+    let Some((host, port)) = redis() else {
+        println!("SKIPPED: STEPWRIGHT_TEST_REDIS_URL is not set; `cargo xtask test` starts a Redis");
+        return;
+    };
+    let stack = Stack::start(Options { redis: Some((host.clone(), port)), ..Options::default() }).await;
+    let execution = stack.remediate(&event("clear_cache", "cache", "incident-9")).await;
+    let ended = stack.ended(&execution).await;
+    let output = succeeded(&ended);
+    assert!(output["changes"].to_string().contains("INCR"), "{output}");
+}
+
+/// Host and port of the Redis that `cargo xtask test` started.
+#[expect(clippy::disallowed_methods, reason = "the one place where tests learn of the services around them")]
+fn redis() -> Option<(String, u16)> {
+    let url = std::env::var("STEPWRIGHT_TEST_REDIS_URL").ok()?;
+    let (host, port) = url.trim_start_matches("redis://").trim_end_matches('/').rsplit_once(':')?;
+    Some((host.to_owned(), port.parse().ok()?))
+}
+
+/// Waits until the approval stands in the state table.
+async fn pending_approval(stack: &Stack, id: &str) -> String {
+    while stack.account.state(&format!("approval#{id}")).await["taskToken"].is_null() {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    id.to_owned()
+}
