@@ -16,11 +16,8 @@ impl Stepper<'_> {
         let surroundings = self.surroundings(id, None);
         let scope = surroundings.scope(&input);
         for (index, rule) in choice.rules.iter().enumerate() {
-            let matched = evaluate::condition(&rule.condition, &scope).map_err(|mut failure| {
-                failure.location = failure.location.map(|field| format!("Choices[{index}]/{field}"));
-                failure
-            })?;
-            if matched {
+            let field = format!("Choices[{index}]/Condition");
+            if evaluate::condition_for(&field, &rule.condition, &scope)? {
                 let exit = leave(state, Some((index, rule)), &rule.next, &input, &surroundings)?;
                 return self.exit(id, state, exit);
             }

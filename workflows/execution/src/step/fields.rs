@@ -47,28 +47,31 @@ pub(super) fn number(
     surroundings: &Surroundings,
     least: u64,
 ) -> Result<u64, Problem> {
-    let (value, path) = match field {
-        NumberField::Literal(number) => return Ok(*number),
-        NumberField::Path(path) => (jsonpath::select(path, &surroundings.scope(input))?, Some(path)),
+    let scope = surroundings.scope(input);
+    match field {
+        NumberField::Literal(number) => Ok(*number),
+        NumberField::Path(path) => {
+            let value = jsonpath::select(path, &scope)?;
+            whole(&value).filter(|number| *number >= least).ok_or_else(|| {
+                let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                Problem::runtime(format!(
+                    "The {name}Path field refers to value \"{shown}\" which is not a valid integer: {path}"
+                ))
+            })
+        }
         NumberField::Expression(text) => {
-            (jsonata::template(name, &Value::from(Arc::clone(text)), &surroundings.scope(input))?, None)
+            let template = Value::from(Arc::clone(text));
+            let value = jsonata::template(name, &template, &scope)?;
+            match whole(&value) {
+                Some(number) if number >= least => Ok(number),
+                Some(number) => {
+                    let cause = format!("The field '{name}' must be at least {least} but was: {number}");
+                    Err(Problem::query(cause, Some(name)))
+                }
+                None => Err(jsonata::mistyped(name, &template, "number", &value).into()),
+            }
         }
-    };
-    if let Some(number) = whole(&value).filter(|number| *number >= least) {
-        return Ok(number);
     }
-    Err(match path {
-        Some(path) => {
-            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            Problem::runtime(format!(
-                "The {name}Path field refers to value \"{shown}\" which is not a valid integer: {path}"
-            ))
-        }
-        None => Problem::query(
-            format!("The field '{name}' must be a whole number of at least {least} but was: {value}"),
-            Some(name),
-        ),
-    })
 }
 
 /// A non-negative whole number, also where it is written as `2.0`.

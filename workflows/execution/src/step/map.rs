@@ -79,17 +79,7 @@ fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Arc<Ve
 fn not_an_array(map: &Map, value: &Value) -> Problem {
     match &map.iterations {
         Iterations::Path(path) => Problem::runtime(format!("Reference path \"{path}\" must point to array.")),
-        Iterations::Items(Value::String(expression)) if !value.is_null() => {
-            let expression = expression.trim_start_matches("{%").trim_end_matches("%}").trim();
-            let kind = value.type_name();
-            Problem::query(
-                format!(
-                    "The JSONata expression '{expression}' specified for the field 'Items' returned an unexpected \
-                     result type. Expected 'array', but was '{kind}' for value: {value}"
-                ),
-                Some("Items"),
-            )
-        }
+        Iterations::Items(template @ Value::String(_)) => jsonata::mistyped("Items", template, "array", value).into(),
         Iterations::Input | Iterations::Items(_) => {
             Problem::query(format!("Map state input must be an array but was: {value}"), None)
         }

@@ -13,6 +13,7 @@ mod pass;
 mod task;
 mod wait;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use asl::{Definition, Kind, Object, State, Value};
@@ -217,7 +218,7 @@ impl<'a> Stepper<'a> {
             context: self.execution.context(id, token),
             variables: self.execution.frame_variables(id),
             now: self.now,
-            seed: self.random.next_u128(),
+            seed: Cell::new(self.random.next_u128()),
         }
     }
 }
@@ -227,7 +228,8 @@ pub(crate) struct Surroundings {
     pub(crate) context: Value,
     pub(crate) variables: Arc<Object>,
     now: Millis,
-    seed: u128,
+    /// Each scope draws its own: two fields of one state must not share a UUID.
+    seed: Cell<u128>,
 }
 
 impl Surroundings {
@@ -239,7 +241,7 @@ impl Surroundings {
             context: &self.context,
             variables: &self.variables,
             now: self.now,
-            seed: self.seed,
+            seed: self.seed.replace(self.seed.get().wrapping_add(0x9E37_79B9_7F4A_7C15)),
         }
     }
 }

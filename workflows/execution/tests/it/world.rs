@@ -39,7 +39,7 @@ pub(crate) struct World<'d> {
 
 impl<'d> World<'d> {
     pub(crate) fn new(definition: &'d Definition, input: &str, limits: Limits) -> Self {
-        let execution = Execution::new(identity(), Value::parse(input).unwrap(), limits);
+        let execution = Execution::new(identity(), Value::parse(input).expect("the input is JSON"), limits);
         Self { definition, execution, journal: Vec::new(), now: START, steps: 0, performed: BTreeSet::new() }
     }
 
