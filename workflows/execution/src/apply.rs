@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Object, Value};
+use asl::{Object, StateType, Value};
 
 use crate::command::{Stage, Status};
 use crate::event::{Event, EventKind, Failure, Flavor, FrameId, Millis};
@@ -51,7 +51,7 @@ impl Execution {
     fn apply_to_frame(&mut self, event: &Event) {
         let id = event.frame;
         match &event.kind {
-            EventKind::StateEntered { name, input, .. } => self.state_entered(event, name, input),
+            EventKind::StateEntered { state_type, name, input } => self.state_entered(event, *state_type, name, input),
             EventKind::StateExited { output, assigned, next, .. } => self.state_exited(event, output, assigned, next),
             EventKind::StateAborted { .. } => self.set_phase(id, Phase::Aborted),
             EventKind::WaitArmed { until } => self.set_phase(id, Phase::Sleeping { until: *until, retry: false }),
@@ -89,10 +89,11 @@ impl Execution {
         self.set_phase(event.frame, phase);
     }
 
-    fn state_entered(&mut self, event: &Event, name: &Arc<str>, input: &Value) {
+    fn state_entered(&mut self, event: &Event, state_type: StateType, name: &Arc<str>, input: &Value) {
         let Some(frame) = self.frames.get_mut(&event.frame) else { return };
         frame.visit = Some(Visit {
             name: Arc::clone(name),
+            state_type,
             input: input.clone(),
             entered_at: event.at,
             entered: event.id,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::Value;
+use asl::{StateType, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -61,12 +61,14 @@ pub(crate) fn item_context(index: usize, item: &Value) -> Value {
     Value::object([("Item", Value::object([("Index", Value::from(index)), ("Value", item.clone())]))])
 }
 
+/// `RetryCount` is there only for the types that can retry.
 fn state_context(visit: &Visit) -> Value {
-    Value::object([
-        ("Name", Value::from(Arc::clone(&visit.name))),
-        ("EnteredTime", instant(visit.entered_at)),
-        ("RetryCount", Value::from(visit.retry_count())),
-    ])
+    let mut state =
+        Value::object([("Name", Value::from(Arc::clone(&visit.name))), ("EnteredTime", instant(visit.entered_at))]);
+    if matches!(visit.state_type, StateType::Task | StateType::Parallel | StateType::Map) {
+        state.insert("RetryCount", Value::from(visit.retry_count()));
+    }
+    state
 }
 
 /// RFC 3339 with milliseconds, as Step Functions writes instants.

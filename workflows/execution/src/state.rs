@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Object, Value};
+use asl::{Object, StateType, Value};
 
 use crate::command::Stage;
 use crate::event::{Failure, Flavor, FrameId, Millis};
@@ -40,6 +40,7 @@ pub(crate) struct Parent {
 #[derive(Clone, Debug)]
 pub(crate) struct Visit {
     pub(crate) name: Arc<str>,
+    pub(crate) state_type: StateType,
     pub(crate) input: Value,
     pub(crate) entered_at: Millis,
     /// Id of the `...StateEntered` event.

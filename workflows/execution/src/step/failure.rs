@@ -15,12 +15,13 @@ impl<'a> Stepper<'a> {
     pub(super) fn fail_state(&mut self, id: FrameId, problem: Problem, terminal: bool) {
         let state = self.state_name(id);
         let (entered, before) = self.visit(id).map_or((0, 0), |visit| (visit.entered, visit.before));
+        let unusable = matches!(problem, Problem::Unusable(_));
         match problem {
             Problem::Plain(failure) => {
                 let terminal = terminal || failure.error.as_deref() == Some("States.DataLimitExceeded");
                 self.emit(id, EventKind::StateFailed { failure, terminal });
             }
-            Problem::Evaluation(evaluation) => {
+            Problem::Evaluation(evaluation) | Problem::Unusable(evaluation) => {
                 let cause = format!(
                     "An error occurred while executing the state '{state}' (entered at the event id #{entered}). {}",
                     evaluation.cause
@@ -28,7 +29,8 @@ impl<'a> Stepper<'a> {
                 let failure = Failure { error: Some(evaluation.error.into()), cause: Some(cause.into()) };
                 if evaluation.error == "States.QueryEvaluationError" {
                     let location = evaluation.location.map(Into::into);
-                    self.emit_after(id, before, EventKind::EvaluationFailed { failure, location, state, terminal });
+                    let cause = if unusable { entered } else { before };
+                    self.emit_after(id, cause, EventKind::EvaluationFailed { failure, location, state, terminal });
                 } else {
                     self.emit(id, EventKind::StateFailed { failure, terminal });
                 }

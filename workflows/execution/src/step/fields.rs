@@ -52,7 +52,8 @@ pub(super) fn number(
         NumberField::Literal(number) => Ok(*number),
         NumberField::Path(path) => {
             let value = jsonpath::select(path, &scope)?;
-            whole(&value).filter(|number| *number >= least).ok_or_else(|| {
+            let number = whole(&value).or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+            number.filter(|number| *number >= least).ok_or_else(|| {
                 let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 Problem::runtime(format!(
                     "The {name}Path field refers to value \"{shown}\" which is not a valid integer: {path}"

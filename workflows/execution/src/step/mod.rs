@@ -52,6 +52,8 @@ pub(crate) struct Stepper<'a> {
 pub(crate) enum Problem {
     /// An expression failed.
     Evaluation(evaluate::Failure),
+    /// A value that an expression gave cannot be used. The history tells it from the first kind by its cause event.
+    Unusable(evaluate::Failure),
     /// Something else, with its error name; the cause is shown as it is.
     Plain(Failure),
 }
@@ -69,6 +71,11 @@ impl Problem {
 
     pub(crate) fn runtime(cause: String) -> Self {
         Self::Evaluation(evaluate::Failure { error: "States.Runtime", cause, location: None })
+    }
+
+    pub(crate) fn unusable(cause: String, location: &str) -> Self {
+        let location = Some(location.to_owned());
+        Self::Unusable(evaluate::Failure { error: "States.QueryEvaluationError", cause, location })
     }
 
     pub(crate) fn query(cause: String, location: Option<&str>) -> Self {

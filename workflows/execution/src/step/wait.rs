@@ -9,8 +9,11 @@ use super::{Problem, Stepper, Surroundings, fields};
 use crate::context::parse_instant;
 use crate::event::{EventKind, FrameId, Millis};
 
-/// Seconds of the longest wait.
+/// Seconds of the longest wait given in seconds.
 const LONGEST: u64 = 99_999_999;
+
+/// Milliseconds to the furthest instant that can be waited for: 2^31 - 1 seconds, about 24,855 days.
+const FURTHEST: i64 = 2_147_483_647 * 1000;
 
 impl Stepper<'_> {
     /// Computes when the wait is over.
@@ -24,7 +27,7 @@ impl Stepper<'_> {
             }
             Until::Timestamp(field) => timestamp(field, &input, &surroundings)?,
         };
-        if until.saturating_sub(self.now) > LONGEST.cast_signed() * 1000 {
+        if until.saturating_sub(self.now) > FURTHEST {
             return Err(Problem::runtime("Wait state delay is too long.".to_owned()));
         }
         self.emit(id, EventKind::WaitArmed { until });
@@ -82,7 +85,7 @@ fn timestamp(field: &TextField, input: &Value, surroundings: &Surroundings) -> R
                 let cause = format!(
                     "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: {text}"
                 );
-                Problem::query(cause, Some("Timestamp"))
+                Problem::unusable(cause, "Timestamp")
             })
         }
     }

@@ -295,5 +295,6 @@ fn the_context_object_tells_who_and_where() {
     assert_eq!(get("Execution", "Input"), r#"{"k":1}"#);
     assert_eq!(get("Execution", "StartTime"), r#""2023-11-14T22:13:20.000Z""#);
     assert_eq!(get("StateMachine", "Name"), r#""machine""#);
-    assert_eq!(get("State", "RetryCount"), "0");
+    assert_eq!(get("State", "Name"), r#""A""#);
+    assert_eq!(context.get("State").and_then(|state| state.get("RetryCount")), None, "a Pass state cannot retry");
 }
