@@ -1,0 +1,20 @@
+//! How every part of the host learns that it is being shut down.
+
+use tokio::sync::watch;
+
+/// One listener of the shutdown.
+#[derive(Debug, Clone)]
+pub(crate) struct Closing(watch::Receiver<bool>);
+
+impl Closing {
+    /// The two ends: send `true` to shut down; dropping the sender does the same.
+    pub(crate) fn channel() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// Returns when the shutdown has begun. Cancel safe.
+    pub(crate) async fn begun(&mut self) {
+        let _ = self.0.wait_for(|closing| *closing).await;
+    }
+}
