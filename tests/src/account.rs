@@ -59,6 +59,23 @@ impl Account {
         self.control("POST", "faults", body).await;
     }
 
+    /// Waits until a CloudWatch alarm rings: from then on the metrics show what is wrong.
+    ///
+    /// # Panics
+    /// There is no such alarm, or it does not ring within a minute.
+    pub async fn rings(&self, alarm: &str) {
+        for _ in 0..1200 {
+            let state = self.control("GET", "state", Value::Null).await;
+            let known = state["alarms"].as_array().into_iter().flatten().find(|known| known["name"] == alarm).cloned();
+            let known = known.unwrap_or_else(|| panic!("there is no alarm {alarm}: {}", state["alarms"]));
+            if known["state"] == "ALARM" {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{alarm} does not ring");
+    }
+
     /// Calls of an operation so far that were carried out.
     ///
     /// # Panics

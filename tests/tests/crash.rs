@@ -6,6 +6,7 @@ use serde_json::json;
 
 async fn restart_incident(stack: &Stack, incident: &str) -> String {
     stack.account.control("POST", "hang", json!({"service": "auth-service", "tasks": 2})).await;
+    stack.account.rings("auth-service-unhealthy-hosts").await;
     stack
         .remediate(&json!({"action": "restart_service", "target": "auth-service", "incidentId": incident,
             "priority": "high", "incidentDetails": {"title": "auth-service hangs"}}))

@@ -13,10 +13,18 @@ fn event(action: &str, target: &str, incident: &str) -> Value {
 /// Load that the sandbox's `api` cannot serve with the tasks it starts with.
 async fn overload(stack: &Stack) {
     stack.account.control("POST", "load", json!({"service": "api", "requestsPerSecond": 900})).await;
+    stack.account.rings("api-latency-p95").await;
+}
+
+/// Load that the sandbox's database cannot serve with the class it starts with.
+async fn overload_database(stack: &Stack) {
+    stack.account.control("POST", "load", json!({"service": "database", "requestsPerSecond": 2000})).await;
+    stack.account.rings("database-cpu").await;
 }
 
 async fn hang(stack: &Stack) {
     stack.account.control("POST", "hang", json!({"service": "auth-service", "tasks": 2})).await;
+    stack.account.rings("auth-service-unhealthy-hosts").await;
 }
 
 fn succeeded(ended: &(ExecutionStatus, Value)) -> &Value {
@@ -83,7 +91,7 @@ async fn hanging_tasks_are_restarted_through_throttling_and_a_503() {
 #[tokio::test]
 async fn a_database_waits_for_a_person_and_goes_on_when_approved() {
     let stack = Stack::start(Options::default()).await;
-    stack.account.control("POST", "load", json!({"service": "api", "requestsPerSecond": 900})).await;
+    overload_database(&stack).await;
     let execution = stack.remediate(&event("scale_up", "database", "incident-4")).await;
     let approval = pending_approval(&stack, "incident-4-scale_up").await;
     assert_eq!(stack.account.calls("ModifyDBInstance").await.len(), 0, "nothing is done before the answer");
@@ -99,7 +107,7 @@ async fn a_database_waits_for_a_person_and_goes_on_when_approved() {
 #[tokio::test]
 async fn a_denied_approval_ends_the_execution_and_changes_nothing() {
     let stack = Stack::start(Options::default()).await;
-    stack.account.control("POST", "load", json!({"service": "api", "requestsPerSecond": 900})).await;
+    overload_database(&stack).await;
     let execution = stack.remediate(&event("scale_up", "database", "incident-5")).await;
     let approval = pending_approval(&stack, "incident-5-scale_up").await;
     let (code, text) = stack.cli(&["deny", &approval, "--as", "dba", "--comment", "not now"]);
@@ -112,7 +120,7 @@ async fn a_denied_approval_ends_the_execution_and_changes_nothing() {
 #[tokio::test]
 async fn an_unanswered_approval_expires() {
     let stack = Stack::start(Options { scale: 600.0, ..Options::default() }).await;
-    stack.account.control("POST", "load", json!({"service": "api", "requestsPerSecond": 900})).await;
+    overload_database(&stack).await;
     let execution = stack.remediate(&event("scale_up", "database", "incident-6")).await;
     let (status, failure) = stack.ended(&execution).await;
     assert_eq!((status, &failure["error"]), (ExecutionStatus::Failed, &json!("Ops.ApprovalExpired")), "{failure}");
