@@ -1,0 +1,345 @@
+//! What every definition keeps to: error names that exist, policies, time-outs, catches, placeholders, format.
+
+use std::collections::BTreeSet;
+
+use asl::{Definition, Jitter, Kind, Retrier, State, Task, Value};
+use operations::error::Kind as OpsError;
+use scenario::{Coverage, run};
+
+use super::{Workflow, read, root, snapshot_name, workflows};
+
+/// Error names that Step Functions reserves, and those that AWS gives a function that died.
+const PLATFORM: [&str; 14] = [
+    "States.ALL",
+    "States.Timeout",
+    "States.HeartbeatTimeout",
+    "States.TaskFailed",
+    "Lambda.TooManyRequestsException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+    "Sandbox.Failure",
+    "Runtime.ExitError",
+    "Runtime.OutOfMemory",
+];
+
+/// Exceptions of the services that definitions call, by the prefix that their integration gives them. The modelled
+/// ones are those of the service's API reference; the generic one and `SdkClientException` are the Java SDK's.
+const SERVICES: [(&str, &[&str]); 5] = [
+    (
+        "DynamoDB",
+        &[
+            "AmazonDynamoDBException",
+            "ConditionalCheckFailedException",
+            "InternalServerErrorException",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceededException",
+            "ThrottlingException",
+        ],
+    ),
+    (
+        "DynamoDb",
+        &[
+            "DynamoDbException",
+            "ConditionalCheckFailedException",
+            "InternalServerErrorException",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceededException",
+            "ThrottlingException",
+        ],
+    ),
+    ("Ssm", &["SsmException", "InternalServerErrorException", "ThrottlingException"]),
+    ("SQS", &["AmazonSQSException"]),
+    ("StepFunctions", &["AWSStepFunctionsException", "ExecutionLimitExceededException", "ThrottlingException"]),
+];
+
+/// Declared errors that belong to workflows which do not exist yet.
+const LATER: [&str; 6] =
+    ["Migrate.", "Image.", "Lambda.UpdateInProgress", "Ops.CanaryFailed", "Ops.SmokeTestFailed", "Ops.UnhealthyTarget"];
+
+fn is_later(kind: OpsError) -> bool {
+    LATER.iter().any(|prefix| kind.name().starts_with(prefix))
+}
+
+fn each_state(workflow: &Workflow, mut look: impl FnMut(&str, &State)) {
+    let definition: Definition = workflow.definition();
+    definition.visit(&mut |visited| look(visited.name, visited.state));
+}
+
+fn each_task(mut look: impl FnMut(&str, &Task)) {
+    for workflow in workflows() {
+        each_state(&workflow, |name, state| {
+            if let Kind::Task(task) = &state.kind {
+                look(&format!("{}: {name}", workflow.name), task);
+            }
+        });
+    }
+}
+
+fn is_known(name: &str) -> bool {
+    let of_service = |(prefix, exceptions): &(&str, &[&str])| {
+        let exception = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'));
+        exception.is_some_and(|exception| exceptions.contains(&exception) || exception == "SdkClientException")
+    };
+    OpsError::from_name(name).is_some() || PLATFORM.contains(&name) || SERVICES.iter().any(of_service)
+}
+
+/// Everything in a text that looks like an error name of ours.
+fn ops_names(text: &str) -> BTreeSet<String> {
+    let starts = text.match_indices("Ops.").map(|(at, _)| &text[at..]);
+    let name = |rest: &str| {
+        let end = rest[4..].find(|letter: char| !letter.is_ascii_alphanumeric()).map_or(rest.len(), |end| end + 4);
+        rest[..end].to_owned()
+    };
+    starts.map(name).collect()
+}
+
+#[test]
+fn every_error_name_in_a_definition_exists() {
+    each_task(|at, task| {
+        let retried = task.recovery.retry.iter().flat_map(|retrier| &retrier.error_equals);
+        let caught = task.recovery.catch.iter().flat_map(|catcher| &catcher.error_equals);
+        for name in retried.chain(caught) {
+            assert!(is_known(name), "{at}: {name} is an error that nothing throws");
+        }
+    });
+    for workflow in workflows() {
+        for name in ops_names(&workflow.text) {
+            assert!(OpsError::from_name(&name).is_some(), "{}: {name} is not declared in operations", workflow.name);
+        }
+    }
+}
+
+#[test]
+fn every_declared_error_is_routed_by_its_class() {
+    let workflow = workflows().into_iter().find(|workflow| workflow.name == "incident-remediation").expect("is there");
+    let definition = workflow.definition();
+    let assigned = definition.machine.states["Prepare letter"].flow.assign.clone().expect("an Assign");
+    let classes = assigned.get("classes").and_then(Value::as_object).expect("the classes");
+    let advice = assigned.get("advice").and_then(Value::as_object).expect("the advice");
+    for kind in OpsError::ALL.into_iter().filter(|kind| !is_later(*kind)) {
+        let class = classes.get(kind.name()).and_then(Value::as_str);
+        let declared = format!("{:?}", kind.class()).to_lowercase();
+        assert_eq!(class, Some(&*declared), "the class of {kind} in the definition");
+        assert!(advice.contains_key(&*declared), "no advice for the class {declared}");
+    }
+    let unknown: Vec<_> = classes.keys().filter(|name| OpsError::from_name(name).is_none()).collect();
+    assert!(unknown.is_empty(), "classes of errors that do not exist: {unknown:?}");
+}
+
+#[test]
+fn an_error_that_a_retry_helps_is_retried_as_declared() {
+    let policies = policies();
+    for kind in OpsError::ALL {
+        let name = kind.name();
+        let policy = policies.iter().find(|(_, policy)| policy.error_equals.iter().any(|error| **error == *name));
+        match (kind.retry_hint(), policy) {
+            _ if is_later(kind) => {}
+            (Some(hint), Some((_, policy))) => {
+                assert_eq!(policy.interval_seconds, u64::from(hint.interval_seconds), "{name}: IntervalSeconds");
+                assert!((policy.backoff_rate - hint.backoff_rate).abs() < f64::EPSILON, "{name}: BackoffRate");
+                assert_eq!(policy.max_delay_seconds, hint.max_delay_seconds.map(u64::from), "{name}: MaxDelaySeconds");
+                assert_eq!(policy.max_attempts, hint.max_attempts, "{name}: MaxAttempts");
+            }
+            (None, None) => {}
+            (Some(_), None) => panic!("{name} should be retried, and no policy has it"),
+            (None, Some((policy, _))) => panic!("{name} must not be retried, and policy {policy} does"),
+        }
+    }
+}
+
+#[test]
+fn every_task_has_a_time_out_named_policies_and_a_last_catch() {
+    let policies = policies();
+    for (name, policy) in &policies {
+        assert_eq!(policy.jitter, Jitter::Full, "policy {name}: waits without jitter make callers meet again");
+    }
+    each_task(|at, task| {
+        assert!(task.timeout_seconds.is_some(), "{at}: no TimeoutSeconds");
+        assert!(!task.recovery.retry.is_empty(), "{at}: no Retry");
+        for retrier in &task.recovery.retry {
+            assert!(policies.iter().any(|(_, policy)| policy == retrier), "{at}: {retrier:?} is no policy");
+        }
+        let last = task.recovery.catch.last().unwrap_or_else(|| panic!("{at}: no Catch"));
+        assert_eq!(
+            last.error_equals.iter().map(|name| &**name).collect::<Vec<_>>(),
+            ["States.ALL"],
+            "{at}: last Catch"
+        );
+    });
+}
+
+/// The policies by name, read by the same parser as definitions.
+fn policies() -> Vec<(String, Retrier)> {
+    let file = Value::parse(&read(&root().join("statemachines/policies.json"))).expect("policies.json is JSON");
+    let policy = |(name, policy): (&std::sync::Arc<str>, &Value)| {
+        let text = format!(
+            r#"{{"StartAt": "A", "States": {{"A": {{"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage",
+                "TimeoutSeconds": 1, "Retry": [{policy}], "End": true}}}}}}"#
+        );
+        let parsed = asl::parse(&text);
+        let definition = parsed.definition.unwrap_or_else(|| panic!("policy {name}: {:?}", parsed.diagnostics));
+        let recovery = definition.machine.states[0].kind.recovery().expect("a task");
+        (name.to_string(), recovery.retry[0].clone())
+    };
+    file.as_object().expect("policies.json is an object").iter().map(policy).collect()
+}
+
+#[test]
+fn definitions_are_jsonata_commented_formatted_and_free_of_accounts() {
+    for workflow in workflows() {
+        let name = &workflow.name;
+        let definition = workflow.definition();
+        assert_eq!(definition.query_language, asl::QueryLanguage::Jsonata, "{name}");
+        assert!(definition.comment.is_some(), "{name}: no Comment");
+        assert!(definition.timeout_seconds.is_some(), "{name}: no TimeoutSeconds");
+        assert!(!workflow.text.contains("123456789012"), "{name}: an account literal");
+        let formatted = asl::format(&workflow.text).expect("the definition is JSON");
+        assert!(workflow.text == formatted, "{name}: not formatted; run `cargo xtask asl fmt`");
+        assert!(workflow.folder.join("README.md").is_file(), "{name}: no README.md");
+    }
+}
+
+#[test]
+fn names_of_states_are_a_verb_and_its_object() {
+    for workflow in workflows() {
+        each_state(&workflow, |name, _| {
+            let words: Vec<&str> = name.split(' ').collect();
+            let sentence_case = name.chars().enumerate().all(|(at, letter)| {
+                letter == ' ' || (letter.is_ascii_uppercase() == (at == 0) && letter.is_ascii_alphabetic())
+            });
+            assert!(
+                words.len() >= 2 && sentence_case,
+                "{}: {name:?} is not a sentence-case verb and object",
+                workflow.name
+            );
+        });
+    }
+}
+
+#[test]
+fn plan_mode_gives_exactly_the_calls_that_apply_carries_out() {
+    let workflow = workflows().into_iter().find(|workflow| workflow.name == "incident-remediation").expect("is there");
+    let (definition, suite) = (workflow.definition(), workflow.suite());
+    let of = |name: &str| run(&definition, &workflow.name, suite.case(name).expect("the case exists"));
+    let (planned, applied) = (of("Plan"), of("Scale up api"));
+    let given = |state: &str| {
+        let order = applied.orders.iter().find(|order| &*order.state == state).expect("the state was scheduled");
+        order.parameters.get("Payload").and_then(|payload| payload.get("plan")).cloned().expect("a plan")
+    };
+    let plan = planned.output.as_ref().and_then(|output| output.get("plan")).expect("a plan in the output");
+    assert_eq!(
+        plan.get("calls").map(ToString::to_string),
+        given("Perform action").get("calls").map(ToString::to_string)
+    );
+    assert_eq!(plan.get("undo").map(ToString::to_string), given("Perform action").get("undo").map(ToString::to_string));
+    let written: Vec<_> = planned.scheduled.keys().filter(|state| writes(&definition, state)).collect();
+    assert!(written.is_empty(), "plan mode writes: {written:?}");
+}
+
+/// Whether a state writes to the store.
+fn writes(definition: &Definition, state: &str) -> bool {
+    match &definition.machine.states[state].kind {
+        Kind::Task(task) => ["putItem", "updateItem", "deleteItem"].iter().any(|action| task.resource.contains(action)),
+        _ => false,
+    }
+}
+
+#[test]
+fn coverage_misses_what_no_run_reaches() {
+    let workflow = workflows().into_iter().find(|workflow| workflow.name == "dead-letter").expect("is there");
+    let (definition, suite) = (workflow.definition(), workflow.suite());
+    let mut coverage = Coverage::new(&definition);
+    assert!(coverage.missing().contains(&"States/Keep message"));
+    coverage.add(&run(&definition, &workflow.name, &suite.cases[0]));
+    let missing = coverage.missing();
+    assert!(!missing.contains(&"States/Keep message"));
+    for point in ["Keep message catch[0]", "Keep message retry[0]", "Judge delivery -> Fail delivery"] {
+        assert!(missing.contains(&point), "{missing:?}");
+    }
+}
+
+#[test]
+fn every_snapshot_belongs_to_a_case() {
+    for workflow in workflows() {
+        let mut wanted = BTreeSet::from(["definition.snap".to_owned()]);
+        for case in &workflow.suite().cases {
+            assert!(
+                wanted.insert(format!("{}.snap", snapshot_name(&case.name))),
+                "{}: two cases have one snapshot",
+                case.name
+            );
+        }
+        let folder = workflow.folder.join("snapshots");
+        for entry in std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+            let name = entry.expect("a readable folder").file_name().to_string_lossy().into_owned();
+            assert!(wanted.contains(&name), "{}/{name} belongs to no case: delete it", folder.display());
+        }
+    }
+}
+
+/// DynamoDB refuses a call that declares a placeholder and does not use it, or the other way round.
+#[test]
+fn placeholders_of_dynamodb_expressions_are_declared_and_used() {
+    for workflow in workflows() {
+        each_state(&workflow, |name, state| {
+            let Some(arguments) = &state.flow.arguments else { return };
+            let text = |field: &str| arguments.get(field).and_then(Value::as_str).unwrap_or_default();
+            let expressions = format!("{} {}", text("UpdateExpression"), text("ConditionExpression"));
+            let used: BTreeSet<&str> = expressions
+                .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '#' && letter != ':')
+                .filter(|word| word.starts_with(['#', ':']))
+                .collect();
+            let fields = ["ExpressionAttributeNames", "ExpressionAttributeValues"];
+            let objects = fields.iter().filter_map(|field| arguments.get(field).and_then(Value::as_object));
+            let declared: BTreeSet<&str> = objects.flat_map(|object| object.keys().map(|key| &**key)).collect();
+            assert_eq!(used, declared, "{}: {name}", workflow.name);
+        });
+    }
+}
+
+/// The other side of the contract: functions and workers read what the definitions give them.
+#[test]
+fn functions_and_workers_can_read_what_they_are_given() {
+    let mut read = 0;
+    for workflow in workflows() {
+        let definition = workflow.definition();
+        for case in &workflow.suite().cases {
+            for order in &run(&definition, &workflow.name, case).orders {
+                if let Some(problem) = unreadable(order) {
+                    panic!("{}/{}: {}: {problem}", workflow.name, case.name, order.state);
+                }
+                read += 1;
+            }
+        }
+    }
+    assert!(read > 1_000, "only {read} orders");
+}
+
+/// Why the task's receiver would refuse its parameters.
+fn unreadable(order: &execution::TaskOrder) -> Option<String> {
+    let given = serde_json::Value::from(&order.parameters);
+    let function = given["FunctionName"].as_str().unwrap_or(&order.resource);
+    let payload = given.get("Payload").unwrap_or(&given);
+    let text = |error: operations::Error| error.message().to_owned();
+    match function.rsplit(':').next().unwrap_or_default() {
+        "incident-notify-human" => operations::message::Message::compose(payload).map(drop).map_err(text),
+        "incident-assess" => operations::incident::Request::parse(payload).map(drop).map_err(text),
+        "recovery-watcher" => operations::verify::Request::parse(payload).map(drop).map_err(text),
+        name if name.starts_with("incident-") => acting(payload).map_err(text),
+        _ => Ok(()),
+    }
+    .err()
+}
+
+fn acting(payload: &serde_json::Value) -> Result<(), operations::Error> {
+    operations::incident::Request::parse(payload)?;
+    if payload["operation"] != "plan" {
+        let plan = operations::plan::Plan::of_payload(payload)?;
+        operations::verify::Request::parse(&plan.verify)?;
+    }
+    Ok(())
+}
