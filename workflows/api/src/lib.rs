@@ -1,1 +1,16 @@
-//! The Step Functions API over HTTP.
+//! The Step Functions API over HTTP (AWS JSON 1.0): the only place that knows the wire.
+//!
+//! [`Server`] answers the operations of the table in [`operation`]; [`history`] renders events as the API shows them
+//! and serves whoever else prints a history.
+
+mod fault;
+mod fields;
+pub mod history;
+mod jackson;
+pub mod operation;
+mod page;
+mod request;
+mod server;
+
+pub use fault::Fault;
+pub use server::{Listener, Options, Server, StartError};

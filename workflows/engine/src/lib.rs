@@ -1,1 +1,36 @@
 //! The world around executions: store, timers, dispatch, activities, integrations.
+//!
+//! [`Engine`] is the facade. Behind it: the store is the only part that knows the disk, the clock the only reader of
+//! the system's clock, entropy the only reader of its randomness. An execution takes a step under its own lock; what
+//! the world sees of the step happens once its events are durable.
+
+mod activity;
+mod arn;
+pub mod aws;
+mod call;
+mod clock;
+mod core;
+mod description;
+mod engine;
+mod entropy;
+mod exception;
+mod integration;
+mod lifecycle;
+mod machine;
+mod recovery;
+mod store;
+mod task;
+#[cfg(test)]
+mod test_server;
+mod timer;
+mod token;
+mod waiter;
+
+pub use clock::Clock;
+pub use description::{
+    Activity, ActivityTask, ExecutionDescription, MachineStatus, NewStateMachine, Started, StateMachine,
+    StateMachineChange,
+};
+pub use engine::{Config, Engine, OpenError};
+pub use exception::Error;
+pub use store::StoreError;

@@ -1,0 +1,144 @@
+//! The operations of the Step Functions API: one table, one file per family.
+
+mod activity;
+mod execution;
+mod execution_history;
+mod state_machine;
+mod task;
+mod validation;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use engine::Engine;
+use serde_json::{Value as Json, json};
+use tokio::sync::watch;
+
+use crate::fault::Fault;
+use crate::fields::Fields;
+
+/// What an operation works with.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) engine: Engine,
+    /// Turns true when the server stops: held requests then answer at once.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Json, Fault>> + Send + 'a>>;
+type Handler = for<'a> fn(&'a Context, Fields<'a>) -> Answer<'a>;
+
+/// One operation of the API.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    name: &'static str,
+    handler: Option<Handler>,
+}
+
+impl Operation {
+    const fn served(name: &'static str, handler: Handler) -> Self {
+        Self { name, handler: Some(handler) }
+    }
+
+    const fn refused(name: &'static str) -> Self {
+        Self { name, handler: None }
+    }
+
+    /// The operation's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether this server answers it.
+    #[must_use]
+    pub const fn is_served(&self) -> bool {
+        self.handler.is_some()
+    }
+}
+
+/// Every operation of the service model 2016-11-23, by name.
+pub const OPERATIONS: [Operation; 37] = [
+    Operation::served("CreateActivity", |context, fields| Box::pin(activity::create(context, fields))),
+    Operation::served("CreateStateMachine", |context, fields| Box::pin(state_machine::create(context, fields))),
+    Operation::refused("CreateStateMachineAlias"),
+    Operation::served("DeleteActivity", |context, fields| Box::pin(activity::delete(context, fields))),
+    Operation::served("DeleteStateMachine", |context, fields| Box::pin(state_machine::delete(context, fields))),
+    Operation::refused("DeleteStateMachineAlias"),
+    Operation::refused("DeleteStateMachineVersion"),
+    Operation::served("DescribeActivity", |context, fields| Box::pin(activity::describe(context, fields))),
+    Operation::served("DescribeExecution", |context, fields| Box::pin(execution::describe(context, fields))),
+    Operation::refused("DescribeMapRun"),
+    Operation::served("DescribeStateMachine", |context, fields| Box::pin(state_machine::describe(context, fields))),
+    Operation::refused("DescribeStateMachineAlias"),
+    Operation::served("DescribeStateMachineForExecution", |context, fields| {
+        Box::pin(state_machine::describe_for_execution(context, fields))
+    }),
+    Operation::served("GetActivityTask", |context, fields| Box::pin(activity::get_task(context, fields))),
+    Operation::served("GetExecutionHistory", |context, fields| Box::pin(execution_history::get(context, fields))),
+    Operation::served("ListActivities", |context, fields| Box::pin(activity::list(context, fields))),
+    Operation::served("ListExecutions", |context, fields| Box::pin(execution::list(context, fields))),
+    Operation::refused("ListMapRuns"),
+    Operation::refused("ListStateMachineAliases"),
+    Operation::refused("ListStateMachineVersions"),
+    Operation::served("ListStateMachines", |context, fields| Box::pin(state_machine::list(context, fields))),
+    Operation::refused("ListTagsForResource"),
+    Operation::refused("PublishStateMachineVersion"),
+    Operation::refused("RedriveExecution"),
+    Operation::served("SendTaskFailure", |context, fields| Box::pin(task::fail(context, fields))),
+    Operation::served("SendTaskHeartbeat", |context, fields| Box::pin(task::heartbeat(context, fields))),
+    Operation::served("SendTaskSuccess", |context, fields| Box::pin(task::succeed(context, fields))),
+    Operation::served("StartExecution", |context, fields| Box::pin(execution::start(context, fields))),
+    Operation::refused("StartSyncExecution"),
+    Operation::served("StopExecution", |context, fields| Box::pin(execution::stop(context, fields))),
+    Operation::refused("TagResource"),
+    Operation::refused("TestState"),
+    Operation::refused("UntagResource"),
+    Operation::refused("UpdateMapRun"),
+    Operation::served("UpdateStateMachine", |context, fields| Box::pin(state_machine::update(context, fields))),
+    Operation::refused("UpdateStateMachineAlias"),
+    Operation::served("ValidateStateMachineDefinition", |context, fields| {
+        Box::pin(validation::validate(context, fields))
+    }),
+];
+
+/// Answers `body` as a request of the operation `name`.
+pub(crate) async fn answer(context: &Context, name: &str, body: &Json) -> Result<Json, Fault> {
+    let Some(operation) = OPERATIONS.iter().find(|operation| operation.name == name) else {
+        return Err(Fault::caller(
+            "UnknownOperationException",
+            format!("'{name}' is no operation of AWS Step Functions; look at the header X-Amz-Target"),
+        ));
+    };
+    let Some(handler) = operation.handler else {
+        return Err(Fault::caller(
+            "UnknownOperationException",
+            format!("the operation {name} of AWS Step Functions is not served here yet"),
+        ));
+    };
+    handler(context, Fields::of(body)?).await
+}
+
+/// A page of a listing, with the token of the next where there is one.
+fn listing(key: &str, items: Vec<Json>, next: Option<String>) -> Json {
+    let mut answer = json!({ key: items });
+    if let Some(token) = next {
+        answer["nextToken"] = token.into();
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_names_each_operation_once() {
+        assert!(OPERATIONS.windows(2).all(|pair| pair[0].name() < pair[1].name()));
+    }
+
+    #[test]
+    fn the_operations_of_the_first_form_are_served() {
+        assert_eq!(OPERATIONS.iter().filter(|operation| operation.is_served()).count(), 20);
+    }
+}

@@ -1,0 +1,217 @@
+//! Executions: start, stop, describe, list.
+
+use asl::Value;
+use engine::ExecutionDescription;
+use execution::{Failure, Status};
+use serde_json::{Map, Value as Json, json};
+
+use super::Context;
+use crate::fault::Fault;
+use crate::fields::{ARN, CAUSE, DATA, ERROR, Fields, NAME, Text};
+use crate::history::timestamp;
+use crate::jackson;
+use crate::page::Page;
+
+const STATUSES: [&str; 6] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"];
+
+pub(super) async fn start(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let arn = fields.required("stateMachineArn", &ARN);
+    let name = fields.optional("name", &NAME);
+    let input = fields.optional("input", &DATA);
+    fields.optional("traceHeader", &Text::of(0..=256));
+    fields.check()?;
+    let input = input.map_or_else(|| Ok(Value::object::<&str>([])), read_input)?;
+    let started = context.engine.start_execution(arn, name.map(str::to_owned), input).await?;
+    Ok(json!({ "executionArn": &*started.arn, "startDate": timestamp(started.start_date) }))
+}
+
+fn read_input(text: &str) -> Result<Value, Fault> {
+    let complaint = match jackson::parse(text) {
+        Ok(value) => return Ok(value),
+        Err(_) if text.trim().is_empty() => "Invalid execution input.".to_owned(),
+        Err(complaint) => complaint,
+    };
+    Err(Fault::caller("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{complaint}'")))
+}
+
+pub(super) async fn stop(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let arn = fields.required("executionArn", &ARN);
+    let failure = read_failure(&mut fields)?;
+    let stopped = context.engine.stop_execution(arn, failure).await?;
+    Ok(json!({ "stopDate": timestamp(stopped) }))
+}
+
+/// `error` and `cause`, with the check of all fields read so far.
+pub(super) fn read_failure(fields: &mut Fields<'_>) -> Result<Failure, Fault> {
+    let error = fields.optional("error", &ERROR);
+    let cause = fields.optional("cause", &CAUSE);
+    fields.check()?;
+    Ok(Failure { error: error.map(Into::into), cause: cause.map(Into::into) })
+}
+
+pub(super) async fn describe(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let arn = fields.required("executionArn", &ARN);
+    let with_data = fields.one_of("includedData", &["ALL_DATA", "METADATA_ONLY"]) != Some("METADATA_ONLY");
+    fields.check()?;
+    let execution = context.engine.describe_execution(arn)?;
+    Ok(description(&execution, with_data))
+}
+
+fn description(execution: &ExecutionDescription, with_data: bool) -> Json {
+    let mut answer = summary(execution);
+    for (key, value) in [("input", &execution.input), ("output", &execution.output)] {
+        if let Some(value) = value {
+            if with_data {
+                answer.insert(key.to_owned(), value.to_string().into());
+            }
+            answer.insert(format!("{key}Details"), json!({ "included": with_data }));
+        }
+    }
+    if let Some(failure) = execution.failure.as_ref().filter(|_| with_data) {
+        for (key, value) in [("error", &failure.error), ("cause", &failure.cause)] {
+            if let Some(value) = value {
+                answer.insert(key.to_owned(), (&**value).into());
+            }
+        }
+    }
+    let (redrivable, reason) = redrive(execution.status);
+    answer.insert("redriveStatus".to_owned(), redrivable.into());
+    if let Some(reason) = reason {
+        answer.insert("redriveStatusReason".to_owned(), reason.into());
+    }
+    Json::Object(answer)
+}
+
+/// What description and listing share.
+fn summary(execution: &ExecutionDescription) -> Map<String, Json> {
+    let mut answer = Map::new();
+    answer.insert("executionArn".to_owned(), (&*execution.arn).into());
+    answer.insert("stateMachineArn".to_owned(), (&*execution.state_machine_arn).into());
+    answer.insert("name".to_owned(), (&*execution.name).into());
+    answer.insert("status".to_owned(), status_name(execution.status).into());
+    answer.insert("startDate".to_owned(), timestamp(execution.start_date));
+    if let Some(stopped) = execution.stop_date {
+        answer.insert("stopDate".to_owned(), timestamp(stopped));
+    }
+    answer.insert("redriveCount".to_owned(), 0.into());
+    answer
+}
+
+/// `redriveStatus` and its reason.
+fn redrive(status: Status) -> (&'static str, Option<String>) {
+    match status {
+        Status::Running | Status::Succeeded => {
+            ("NOT_REDRIVABLE", Some(format!("Execution is {} and cannot be redriven", status_name(status))))
+        }
+        Status::Failed | Status::TimedOut | Status::Aborted => ("REDRIVABLE", None),
+    }
+}
+
+const fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Running => "RUNNING",
+        Status::Succeeded => "SUCCEEDED",
+        Status::Failed => "FAILED",
+        Status::TimedOut => "TIMED_OUT",
+        Status::Aborted => "ABORTED",
+    }
+}
+
+/// Which executions a listing wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filter {
+    All,
+    Of(Status),
+    /// Of a status that no execution here can have.
+    None,
+}
+
+impl Filter {
+    fn read(name: Option<&str>) -> Self {
+        match name {
+            None => Self::All,
+            Some("RUNNING") => Self::Of(Status::Running),
+            Some("SUCCEEDED") => Self::Of(Status::Succeeded),
+            Some("FAILED") => Self::Of(Status::Failed),
+            Some("TIMED_OUT") => Self::Of(Status::TimedOut),
+            Some("ABORTED") => Self::Of(Status::Aborted),
+            Some(_) => Self::None,
+        }
+    }
+}
+
+pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let machine = fields.optional("stateMachineArn", &ARN);
+    let map_run = fields.raw("mapRunArn").is_some();
+    let status = fields.one_of("statusFilter", &STATUSES);
+    let redriven = fields.one_of("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"]);
+    let scope = format!("ListExecutions {machine:?} {status:?} {redriven:?}");
+    let page = Page::read(&mut fields, 3096, scope)?;
+    if map_run {
+        return Err(Fault::validation("the field 'mapRunArn' is not served here yet; give 'stateMachineArn'"));
+    }
+    let Some(machine) = machine else {
+        return Err(Fault::validation("Either stateMachineArn or mapRunArn must be specified"));
+    };
+    let mut all = match Filter::read(status) {
+        Filter::All => context.engine.list_executions(Some(machine), None)?,
+        Filter::Of(status) => context.engine.list_executions(Some(machine), Some(status))?,
+        Filter::None => context.engine.list_executions(Some(machine), None).map(|_| Vec::new())?,
+    };
+    if redriven == Some("REDRIVEN") {
+        all.clear();
+    }
+    let (executions, next) = page.cut(&all, |execution| execution.arn.to_string());
+    let executions = executions.iter().map(|execution| Json::Object(summary(execution))).collect();
+    Ok(super::listing("executions", executions, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn execution(status: Status) -> ExecutionDescription {
+        ExecutionDescription {
+            arn: "arn:aws:states:us-east-1:123456789012:execution:m:e".into(),
+            name: "e".into(),
+            state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".into(),
+            status,
+            start_date: 1_700_000_000_000,
+            stop_date: (status != Status::Running).then_some(1_700_000_001_500),
+            input: Some(Value::object([("a", Value::Null)])),
+            output: (status == Status::Succeeded).then(|| "done".into()),
+            failure: (status == Status::Failed)
+                .then(|| Failure { error: Some("Boom".into()), cause: Some("because".into()) }),
+        }
+    }
+
+    #[test]
+    fn descriptions_by_status() {
+        insta::assert_json_snapshot!([
+            description(&execution(Status::Running), true),
+            description(&execution(Status::Succeeded), true),
+            description(&execution(Status::Failed), true),
+            description(&execution(Status::Succeeded), false),
+        ]);
+    }
+
+    #[test]
+    fn an_input_that_is_no_json_is_refused_in_aws_words() {
+        assert_eq!(
+            read_input("").unwrap_err().message,
+            "Invalid State Machine Execution Input: 'Invalid execution input.'"
+        );
+        assert!(read_input("nope").unwrap_err().message.contains("Unrecognized token 'nope'"));
+        assert_eq!(read_input("2").unwrap().to_string(), "2");
+    }
+
+    #[test]
+    fn every_status_of_the_api_has_a_filter() {
+        let filters: Vec<Filter> = STATUSES.iter().map(|name| Filter::read(Some(name))).collect();
+        for status in [Status::Running, Status::Succeeded, Status::Failed, Status::TimedOut, Status::Aborted] {
+            assert!(filters.contains(&Filter::Of(status)));
+            assert_eq!(Filter::read(Some(status_name(status))), Filter::Of(status));
+        }
+        assert_eq!(Filter::read(Some("PENDING_REDRIVE")), Filter::None);
+    }
+}

@@ -1,0 +1,32 @@
+//! GetExecutionHistory.
+
+use serde_json::Value as Json;
+
+use super::Context;
+use crate::fault::Fault;
+use crate::fields::{ARN, Fields};
+use crate::history::{RenderContext, render};
+use crate::page::Page;
+
+pub(super) async fn get(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let arn = fields.required("executionArn", &ARN);
+    let reverse = fields.boolean("reverseOrder").unwrap_or(false);
+    let with_data = fields.boolean("includeExecutionData").unwrap_or(true);
+    let page = Page::read(&mut fields, 1024, format!("GetExecutionHistory {arn} {reverse}"))?;
+
+    let engine = &context.engine;
+    let mut events = engine.history(arn)?;
+    let execution = engine.describe_execution(arn)?;
+    let role = engine.describe_state_machine(&execution.state_machine_arn).ok().map(|it| it.role_arn.clone());
+    let mut rendering = RenderContext::new(engine.config().region.clone(), &events).with_role(role);
+    if !with_data {
+        rendering = rendering.without_data();
+    }
+    events.retain(execution::Event::is_visible);
+    if reverse {
+        events.reverse();
+    }
+    let (events, next) = page.cut(&events, |event| event.id.to_string());
+    let events = events.iter().filter_map(|event| render(event, &rendering)).collect();
+    Ok(super::listing("events", events, next))
+}

@@ -1,0 +1,254 @@
+//! State machines: create, update, describe, list, delete.
+
+use asl::{ExecutionType, Value};
+use engine::{MachineStatus, NewStateMachine, StateMachine, StateMachineChange};
+use serde_json::{Map, Value as Json, json};
+
+use super::Context;
+use crate::fault::Fault;
+use crate::fields::{ARN, DEFINITION, Fields, NAME};
+use crate::history::timestamp;
+use crate::page::Page;
+
+const TYPES: [&str; 2] = ["STANDARD", "EXPRESS"];
+const INCLUDED_DATA: [&str; 2] = ["ALL_DATA", "METADATA_ONLY"];
+const LOG_LEVELS: [&str; 4] = ["ALL", "ERROR", "FATAL", "OFF"];
+
+pub(super) async fn create(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let name = fields.required("name", &NAME);
+    let definition = fields.required("definition", &DEFINITION);
+    let role_arn = fields.required("roleArn", &ARN);
+    let kind = fields.one_of("type", &TYPES);
+    let settings = Settings::read(&mut fields)?;
+    let new = NewStateMachine {
+        name: name.to_owned(),
+        definition: definition.to_owned(),
+        role_arn: role_arn.to_owned(),
+        kind: execution_type(kind),
+        logging: settings.logging,
+        tracing: settings.tracing,
+        encryption: settings.encryption,
+    };
+    let machine = context.engine.create_state_machine(new).await?;
+    Ok(json!({ "stateMachineArn": &*machine.arn, "creationDate": timestamp(machine.creation_date) }))
+}
+
+pub(super) async fn update(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let arn = fields.required("stateMachineArn", &ARN);
+    let definition = fields.optional("definition", &DEFINITION);
+    let role_arn = fields.optional("roleArn", &ARN);
+    let settings = Settings::read(&mut fields)?;
+    let change = StateMachineChange {
+        definition: definition.map(str::to_owned),
+        role_arn: role_arn.map(str::to_owned),
+        logging: settings.logging,
+        tracing: settings.tracing,
+        encryption: settings.encryption,
+    };
+    let machine = context.engine.update_state_machine(arn, change).await?;
+    let mut answer = json!({ "updateDate": timestamp(machine.update_date) });
+    if let Some(revision) = &machine.revision_id {
+        answer["revisionId"] = (&**revision).into();
+    }
+    Ok(answer)
+}
+
+pub(super) async fn describe(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let arn = fields.required("stateMachineArn", &ARN);
+    let with_data = fields.one_of("includedData", &INCLUDED_DATA) != Some("METADATA_ONLY");
+    fields.check()?;
+    let machine = context.engine.describe_state_machine(arn)?;
+    let mut answer = description(&machine, with_data);
+    let status = match machine.status {
+        MachineStatus::Active => "ACTIVE",
+        MachineStatus::Deleting => "DELETING",
+    };
+    answer.insert("status".to_owned(), status.into());
+    answer.insert("type".to_owned(), type_name(machine.kind).into());
+    answer.insert("creationDate".to_owned(), timestamp(machine.creation_date));
+    Ok(Json::Object(answer))
+}
+
+pub(super) async fn describe_for_execution(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let arn = fields.required("executionArn", &ARN);
+    let with_data = fields.one_of("includedData", &INCLUDED_DATA) != Some("METADATA_ONLY");
+    fields.check()?;
+    let execution = context.engine.describe_execution(arn)?;
+    let machine = context.engine.describe_state_machine(&execution.state_machine_arn)?;
+    let mut answer = description(&machine, with_data);
+    answer.insert("updateDate".to_owned(), timestamp(machine.update_date));
+    Ok(Json::Object(answer))
+}
+
+/// What both descriptions show.
+fn description(machine: &StateMachine, with_data: bool) -> Map<String, Json> {
+    let mut answer = Map::new();
+    answer.insert("stateMachineArn".to_owned(), (&*machine.arn).into());
+    answer.insert("name".to_owned(), (&*machine.name).into());
+    if with_data {
+        answer.insert("definition".to_owned(), (&*machine.definition).into());
+    }
+    answer.insert("roleArn".to_owned(), (&*machine.role_arn).into());
+    let logging = machine.logging.as_ref().map_or_else(|| logging_with_defaults(&Map::new()), Json::from);
+    answer.insert("loggingConfiguration".to_owned(), logging);
+    let tracing = machine.tracing.as_ref().map_or_else(|| json!({ "enabled": false }), Json::from);
+    answer.insert("tracingConfiguration".to_owned(), tracing);
+    if let Some(encryption) = &machine.encryption {
+        answer.insert("encryptionConfiguration".to_owned(), encryption.into());
+    }
+    if let Some(revision) = &machine.revision_id {
+        answer.insert("revisionId".to_owned(), (&**revision).into());
+    }
+    answer
+}
+
+pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let page = Page::read(&mut fields, 1024, "ListStateMachines".to_owned())?;
+    let all = context.engine.list_state_machines();
+    let (machines, next) = page.cut(&all, |machine| machine.arn.to_string());
+    let machines: Vec<Json> = machines
+        .iter()
+        .map(|machine| {
+            json!({
+                "stateMachineArn": &*machine.arn,
+                "name": &*machine.name,
+                "type": type_name(machine.kind),
+                "creationDate": timestamp(machine.creation_date),
+            })
+        })
+        .collect();
+    Ok(super::listing("stateMachines", machines, next))
+}
+
+pub(super) async fn delete(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let arn = fields.required("stateMachineArn", &ARN);
+    fields.check()?;
+    context.engine.delete_state_machine(arn).await?;
+    Ok(json!({}))
+}
+
+fn execution_type(name: Option<&str>) -> ExecutionType {
+    match name {
+        Some("EXPRESS") => ExecutionType::Express,
+        _ => ExecutionType::Standard,
+    }
+}
+
+const fn type_name(kind: ExecutionType) -> &'static str {
+    match kind {
+        ExecutionType::Standard => "STANDARD",
+        ExecutionType::Express => "EXPRESS",
+    }
+}
+
+/// What create and update share beside definition and role.
+struct Settings {
+    logging: Option<Value>,
+    tracing: Option<Value>,
+    encryption: Option<Value>,
+}
+
+impl Settings {
+    /// Reads and checks them, with all fields read so far.
+    fn read(fields: &mut Fields<'_>) -> Result<Self, Fault> {
+        let publish = fields.boolean("publish").unwrap_or(false);
+        let described = fields.raw("versionDescription").is_some();
+        let logging = fields.object("loggingConfiguration");
+        let tracing = fields.object("tracingConfiguration");
+        let encryption = fields.object("encryptionConfiguration");
+        fields.check()?;
+        if publish {
+            return Err(Fault::validation("the field 'publish' cannot be true: versions are not served here yet"));
+        }
+        if described {
+            return Err(Fault::validation("Version description can only be set when publish is true"));
+        }
+        Ok(Self {
+            logging: logging.map(read_logging).transpose()?,
+            tracing: tracing.map(read_tracing).transpose()?,
+            encryption: encryption.map(|members| Value::from(&Json::Object(members.clone()))),
+        })
+    }
+}
+
+fn read_tracing(members: &Map<String, Json>) -> Result<Value, Fault> {
+    let enabled = match members.get("enabled") {
+        None | Some(Json::Null) => false,
+        Some(Json::Bool(enabled)) => *enabled,
+        Some(_) => return Err(Fault::shape("the field 'tracingConfiguration.enabled' must be true or false")),
+    };
+    Ok(Value::object([("enabled", Value::Bool(enabled))]))
+}
+
+/// A level other than OFF needs exactly one destination, as on AWS.
+fn read_logging(members: &Map<String, Json>) -> Result<Value, Fault> {
+    let complete = logging_with_defaults(members);
+    let level = complete["level"].as_str().unwrap_or_default();
+    if !LOG_LEVELS.contains(&level) {
+        return Err(Fault::validation(format!(
+            "1 validation error detected: Value '{level}' at 'loggingConfiguration.level' failed to satisfy \
+             constraint: Member must satisfy enum value set: [{}]",
+            LOG_LEVELS.join(", ")
+        )));
+    }
+    let destinations = match complete.get("destinations") {
+        None => 0,
+        Some(Json::Array(destinations)) => destinations.len(),
+        Some(_) => return Err(Fault::shape("the field 'loggingConfiguration.destinations' must be an array")),
+    };
+    if destinations > 1 || (destinations == 0 && level != "OFF") {
+        return Err(Fault::caller(
+            "InvalidLoggingConfiguration",
+            "Invalid Logging Configuration: Must specify exactly one Log Destination.",
+        ));
+    }
+    Ok(Value::from(&complete))
+}
+
+fn logging_with_defaults(members: &Map<String, Json>) -> Json {
+    let mut complete = json!({ "level": "OFF", "includeExecutionData": false });
+    for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+        complete[name] = value.clone();
+    }
+    complete
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logging(text: &str) -> Result<String, Fault> {
+        let members: Map<String, Json> = serde_json::from_str(text).unwrap();
+        read_logging(&members).map(|value| value.to_string())
+    }
+
+    #[test]
+    fn logging_is_completed_as_aws_completes_it() {
+        assert_eq!(logging("{}").unwrap(), r#"{"level":"OFF","includeExecutionData":false}"#);
+        assert_eq!(
+            logging(r#"{"destinations":[]}"#).unwrap(),
+            r#"{"level":"OFF","includeExecutionData":false,"destinations":[]}"#
+        );
+    }
+
+    #[test]
+    fn a_level_needs_exactly_one_destination() {
+        for text in [r#"{"level":"ALL"}"#, r#"{"level":"ALL","destinations":[]}"#, r#"{"destinations":[{},{}]}"#] {
+            assert_eq!(logging(text).unwrap_err().code, "InvalidLoggingConfiguration", "{text}");
+        }
+        assert!(logging(r#"{"level":"LOUD"}"#).unwrap_err().message.contains("[ALL, ERROR, FATAL, OFF]"));
+    }
+
+    #[test]
+    fn versions_are_refused_by_name() {
+        for (body, wanted) in [
+            (json!({"publish": true}), "'publish'"),
+            (json!({"versionDescription": "x"}), "Version description can only be set when publish is true"),
+            (json!({"tracingConfiguration": {"enabled": "yes"}}), "'tracingConfiguration.enabled'"),
+            (json!({"loggingConfiguration": []}), "'loggingConfiguration'"),
+        ] {
+            let refused = Settings::read(&mut Fields::of(&body).unwrap());
+            assert!(refused.err().unwrap().message.contains(wanted), "{body}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One HTTP request: its head and body are checked, its operation is answered, its answer is written.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Body;
+use serde_json::Value as Json;
+
+use crate::fault::Fault;
+use crate::operation::{self, Context};
+
+/// Bytes of a request's body: AWS's 1 MiB and a margin for the escapes in a definition of that size.
+const BODY_BYTES: usize = (1 << 20) + (1 << 18);
+/// How long a body may take to come.
+const BODY_TIME: Duration = Duration::from_secs(30);
+const WIRE: &str = "application/x-amz-json-1.0";
+const TARGET: &str = "x-amz-target";
+
+/// Answers `request`, which is the server's `number`th.
+pub(crate) async fn answer<B>(context: &Context, request: Request<B>, number: u64) -> Response<Full<Bytes>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (name, result) = match target(&request) {
+        Ok(name) => {
+            let result = operate(context, &name, request.into_body()).await;
+            (name, result)
+        }
+        Err(fault) => (String::new(), Err(fault)),
+    };
+    let (status, body) = match &result {
+        Ok(answer) => (StatusCode::OK, answer.to_string()),
+        Err(fault) => {
+            let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (status, fault.body().to_string())
+        }
+    };
+    match &result {
+        Ok(_) => tracing::debug!(number, operation = name, "answered"),
+        Err(fault) => tracing::debug!(number, operation = name, code = &*fault.code, fault.message, "refused"),
+    }
+    respond(status, body, number)
+}
+
+/// The operation that the head asks for.
+fn target<B>(request: &Request<B>) -> Result<String, Fault> {
+    if request.method() != Method::POST {
+        let message = format!("the method must be POST, not {}; operations are POSTed to /", request.method());
+        return Err(Fault { status: 405, ..Fault::caller("UnknownOperationException", message) });
+    }
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let Some(target) = header(TARGET) else {
+        let message = "the header X-Amz-Target is missing; it must be AWSStepFunctions.<operation>";
+        return Err(Fault::caller("UnknownOperationException", message));
+    };
+    let Some(name) = target.strip_prefix("AWSStepFunctions.") else {
+        let message = format!("the header X-Amz-Target must be AWSStepFunctions.<operation>, not '{target}'");
+        return Err(Fault::caller("UnknownOperationException", message));
+    };
+    let kind = header(CONTENT_TYPE.as_str()).and_then(|kind| kind.split(';').next()).map(str::trim);
+    if kind != Some(WIRE) {
+        let message = format!("the header Content-Type must be {WIRE}, not '{}'", kind.unwrap_or_default());
+        return Err(Fault { status: 415, ..Fault::shape(message) });
+    }
+    Ok(name.to_owned())
+}
+
+async fn operate<B>(context: &Context, name: &str, body: B) -> Result<Json, Fault>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let body = receive(body).await?;
+    let body: Json = if body.is_empty() {
+        Json::Object(serde_json::Map::new())
+    } else {
+        serde_json::from_slice(&body).map_err(|error| Fault::shape(format!("the body is not JSON: {error}")))?
+    };
+    operation::answer(context, name, &body).await
+}
+
+async fn receive<B>(body: B) -> Result<Bytes, Fault>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let whole = Limited::new(body, BODY_BYTES).collect();
+    match tokio::time::timeout(BODY_TIME, whole).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let message = format!("the body is larger than the {BODY_BYTES} bytes a request may have");
+            Err(Fault { status: 413, ..Fault::shape(message) })
+        }
+        Ok(Err(error)) => Err(Fault::shape(format!("the body did not come whole: {error}"))),
+        Err(_) => {
+            let message = format!("the body did not come within {} seconds", BODY_TIME.as_secs());
+            Err(Fault { status: 408, ..Fault::shape(message) })
+        }
+    }
+}
+
+fn respond(status: StatusCode, body: String, number: u64) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(WIRE));
+    if let Ok(id) = HeaderValue::from_str(&format!("00000000-0000-4000-8000-{number:012x}")) {
+        headers.insert("x-amzn-requestid", id);
+    }
+    response
+}

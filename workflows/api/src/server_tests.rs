@@ -1,0 +1,248 @@
+use std::net::Ipv4Addr;
+
+use bytes::Bytes;
+use engine::{Clock, Config, aws};
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::SendRequest;
+use serde_json::{Value as Json, json};
+
+use super::*;
+
+const ACCOUNT: &str = "123456789012";
+const NOW: i64 = 1_700_000_000_000;
+
+async fn engine(clock: Clock) -> Engine {
+    let config = Config {
+        account: ACCOUNT.to_owned(),
+        region: "us-east-1".to_owned(),
+        data_dir: None,
+        aws: aws::Endpoint::Url("http://127.0.0.1:9".to_owned()),
+        lambda_endpoint: None,
+        clock,
+        limits: execution::Limits::default(),
+    };
+    Engine::open(config).await.unwrap()
+}
+
+async fn server() -> Server {
+    let options = Options::on((Ipv4Addr::LOCALHOST, 0).into());
+    Server::start(engine(Clock::manual(NOW)).await, options).await.unwrap()
+}
+
+/// One connection of a client.
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Connection {
+    async fn open(server: &Server) -> Self {
+        let stream = TcpStream::connect(server.address()).await.unwrap();
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self { sender }
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> (u16, Json) {
+        self.sender.ready().await.unwrap();
+        let response = self.sender.send_request(request).await.unwrap();
+        assert!(response.headers().contains_key("x-amzn-requestid"));
+        assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.0");
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    async fn call(&mut self, operation: &str, body: Json) -> (u16, Json) {
+        self.send(request(operation, body.to_string())).await
+    }
+
+    /// Calls, and expects success.
+    async fn done(&mut self, operation: &str, body: Json) -> Json {
+        let (status, answer) = self.call(operation, body).await;
+        assert_eq!(status, 200, "{operation}: {answer}");
+        answer
+    }
+
+    /// Calls, and expects a refusal: the exception's name and its message.
+    async fn refused(&mut self, operation: &str, body: Json) -> (String, String) {
+        let (status, answer) = self.call(operation, body).await;
+        assert_eq!(status, 400, "{operation}: {answer}");
+        let code = answer["__type"].as_str().unwrap().rsplit('#').next().unwrap().to_owned();
+        (code, answer["message"].as_str().unwrap().to_owned())
+    }
+
+    async fn machine(&mut self, name: &str, definition: &Json) -> String {
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/r");
+        let new = json!({ "name": name, "roleArn": role, "definition": definition.to_string() });
+        self.done("CreateStateMachine", new).await["stateMachineArn"].as_str().unwrap().to_owned()
+    }
+}
+
+fn request(operation: &str, body: String) -> Request<Full<Bytes>> {
+    Request::post("/")
+        .header("host", "localhost")
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
+        .body(Full::new(Bytes::from(body)))
+        .unwrap()
+}
+
+fn pass() -> Json {
+    json!({ "StartAt": "P", "States": { "P": { "Type": "Pass", "Result": { "done": true }, "End": true } } })
+}
+
+#[tokio::test]
+async fn an_execution_from_creation_to_its_history_over_one_connection() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let machine = client.machine("m", &pass()).await;
+    let start = json!({ "stateMachineArn": machine, "name": "e", "input": "{\"a\":1}" });
+    let started = client.done("StartExecution", start).await;
+    assert_eq!(started["startDate"], 1_700_000_000.0);
+    let arn = started["executionArn"].as_str().unwrap().to_owned();
+    server_settled(&mut client, &arn).await;
+
+    let execution = client.done("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&execution["status"], &execution["output"]), (&json!("SUCCEEDED"), &json!(r#"{"done":true}"#)));
+    let listed =
+        client.done("ListExecutions", json!({ "stateMachineArn": machine, "statusFilter": "SUCCEEDED" })).await;
+    assert_eq!(listed["executions"][0]["executionArn"], arn);
+
+    let mut types = Vec::new();
+    let mut ask = json!({ "executionArn": arn, "maxResults": 3 });
+    loop {
+        let page = client.done("GetExecutionHistory", ask.clone()).await;
+        types.extend(page["events"].as_array().unwrap().iter().map(|event| event["type"].clone()));
+        let Some(token) = page.get("nextToken") else { break };
+        ask["nextToken"] = token.clone();
+    }
+    assert_eq!(types, ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]);
+    let reversed = json!({ "executionArn": arn, "reverseOrder": true, "maxResults": 1 });
+    assert_eq!(client.done("GetExecutionHistory", reversed).await["events"][0]["id"], 4);
+    server.stop().await;
+}
+
+/// Pass states need no time: this only lets the engine's tasks run.
+async fn server_settled(client: &mut Connection, arn: &str) {
+    for _ in 0..1000 {
+        if client.done("DescribeExecution", json!({ "executionArn": arn })).await["status"] != "RUNNING" {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{arn} does not end");
+}
+
+#[tokio::test]
+async fn refusals_carry_the_exception_and_name_the_field() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let gone = format!("arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:gone");
+    for (operation, body, code, message) in [
+        ("DescribeStateMachine", json!({ "stateMachineArn": gone }), "StateMachineDoesNotExist", "gone'"),
+        ("ListExecutions", json!({ "stateMachineArn": "x" }), "InvalidArn", "Invalid Arn: 'Invalid ARN prefix: x'"),
+        ("ListExecutions", json!({}), "ValidationException", "Either stateMachineArn or mapRunArn"),
+        ("ListStateMachines", json!({ "maxResults": 1001 }), "ValidationException", "Value '1001' at 'maxResults'"),
+        ("ListActivities", json!({ "nextToken": "zzz" }), "InvalidToken", "Invalid Token: 'Invalid token'"),
+        ("StartExecution", json!({}), "ValidationException", "Value null at 'stateMachineArn'"),
+        ("StartExecution", json!({ "stateMachineArn": 5 }), "SerializationException", "'stateMachineArn' must be"),
+        ("CreateActivity", json!({ "name": "a b" }), "InvalidName", "Invalid Name: 'a b'"),
+        ("SendTaskSuccess", json!({ "taskToken": "t", "output": "{" }), "InvalidOutput", "Unexpected end-of-input"),
+        ("SendTaskHeartbeat", json!({ "taskToken": "t" }), "InvalidToken", "Invalid"),
+        ("TestState", json!({}), "UnknownOperationException", "TestState"),
+        ("Fly", json!({}), "UnknownOperationException", "'Fly'"),
+    ] {
+        let (refused, told) = client.refused(operation, body).await;
+        assert_eq!(refused, code, "{operation}: {told}");
+        assert!(told.contains(message), "{operation}: {told}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn heads_and_bodies_that_are_none_are_refused_and_the_server_lives_on() {
+    let server = server().await;
+    let base = || Request::post("/").header("host", "localhost");
+    let wire = "application/x-amz-json-1.0";
+    let target = "AWSStepFunctions.ListActivities";
+    for (request, status, message) in [
+        (Request::get("/").header("host", "x").body(String::new()), 405, "must be POST"),
+        (base().header("content-type", wire).body("{}".into()), 400, "X-Amz-Target is missing"),
+        (base().header("x-amz-target", "S3.Get").body("{}".into()), 400, "not 'S3.Get'"),
+        (base().header("x-amz-target", target).body("{}".into()), 415, "Content-Type"),
+        (base().header("x-amz-target", target).header("content-type", wire).body("{".into()), 400, "not JSON"),
+        (base().header("x-amz-target", target).header("content-type", wire).body("[]".into()), 400, "JSON object"),
+    ] {
+        let mut client = Connection::open(&server).await;
+        let (got, answer) = client.send(request.unwrap().map(|body| Full::new(Bytes::from(body)))).await;
+        assert_eq!(got, status, "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(message), "{answer}");
+    }
+    let mut client = Connection::open(&server).await;
+    let (status, answer) = client.send(request("ListActivities", " ".repeat(2_000_000))).await;
+    assert_eq!(status, 413, "{answer}");
+    let mut client = Connection::open(&server).await;
+    assert_eq!(client.done("ListActivities", json!({})).await, json!({ "activities": [] }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_gets_its_task_and_answers_it() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let activity = client.done("CreateActivity", json!({ "name": "a" })).await["activityArn"].clone();
+    let definition =
+        json!({ "StartAt": "T", "States": { "T": { "Type": "Task", "Resource": activity, "End": true } } });
+    let machine = client.machine("m", &definition).await;
+    let started = client.done("StartExecution", json!({ "stateMachineArn": machine, "input": "[1]" })).await;
+    let poll = json!({ "activityArn": activity, "workerName": "w" });
+    let task = client.done("GetActivityTask", poll).await;
+    assert_eq!(task["input"], "[1]");
+    let token = task["taskToken"].as_str().unwrap().to_owned();
+    client.done("SendTaskHeartbeat", json!({ "taskToken": token })).await;
+    client.done("SendTaskSuccess", json!({ "taskToken": token, "output": "\"well\"" })).await;
+    let arn = started["executionArn"].as_str().unwrap();
+    server_settled(&mut client, arn).await;
+    let execution = client.done("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!(execution["output"], "\"well\"");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_held_poll_is_answered_when_the_server_stops() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let activity = client.done("CreateActivity", json!({ "name": "a" })).await["activityArn"].clone();
+    let poll = tokio::spawn(async move { client.done("GetActivityTask", json!({ "activityArn": activity })).await });
+    while server.requests.load(Ordering::Relaxed) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let address = server.address();
+    server.stop().await;
+    assert_eq!(poll.await.unwrap(), json!({}));
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_bound_wait_for_a_place() {
+    let options = Options { connections: 1, ..Options::on((Ipv4Addr::LOCALHOST, 0).into()) };
+    let server = Server::start(engine(Clock::manual(NOW)).await, options).await.unwrap();
+    let mut first = Connection::open(&server).await;
+    first.done("ListActivities", json!({})).await;
+    let mut second = Connection::open(&server).await;
+    let waiting = tokio::spawn(async move { second.done("ListActivities", json!({})).await });
+    first.done("ListActivities", json!({})).await;
+    assert!(!waiting.is_finished());
+    drop(first);
+    assert_eq!(waiting.await.unwrap(), json!({ "activities": [] }));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_told_with_a_remedy() {
+    let server = server().await;
+    let error = Listener::bind(Options::on(server.address())).await.unwrap_err().to_string();
+    assert!(error.contains(&server.address().to_string()) && error.contains("--port"), "{error}");
+    server.stop().await;
+}

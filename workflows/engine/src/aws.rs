@@ -1,0 +1,120 @@
+//! Calls to AWS's own APIs: signed with Signature Version 4, in JSON or in the older Query protocol, with parameters
+//! and answers in the PascalCase of the SDK integrations.
+
+mod credential;
+mod json;
+mod query;
+mod service;
+mod transport;
+mod xml;
+
+use asl::Value;
+
+pub use credential::Credentials;
+pub(crate) use json::{capitalise, error as json_error, instant, uncapitalise};
+pub(crate) use query::encode;
+pub(crate) use service::{Protocol, Service};
+pub(crate) use transport::{Answer, Call, Http};
+
+use crate::clock::Clock;
+
+/// Where AWS's APIs are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// At this base URL, every service: a sandbox or an emulator.
+    Url(String),
+    /// At AWS itself.
+    Aws,
+}
+
+/// What a service answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// The HTTP status, 200 to 299.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// AWS's id of the request; empty where the service gave none.
+    pub request_id: String,
+    /// The answer, names in PascalCase.
+    pub body: Value,
+}
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The service refused.
+    #[error("{code}: {message}")]
+    Service {
+        /// The HTTP status.
+        status: u16,
+        /// The service's error code, such as `ConditionalCheckFailedException`.
+        code: String,
+        /// What the service says.
+        message: String,
+        /// AWS's id of the request; empty where the service gave none.
+        request_id: String,
+    },
+    /// No answer came.
+    #[error("{0}")]
+    Transport(String),
+    /// This engine does not speak the service's protocol.
+    #[error("the service {0} is not supported: this engine speaks the JSON and Query protocols of {1}")]
+    Unsupported(String, String),
+}
+
+/// A client for every service that speaks JSON or Query. Clones share connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: Http,
+}
+
+impl Client {
+    /// A client for `region`. Credentials come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+    /// `AWS_SESSION_TOKEN`); an endpoint that is not AWS's does without.
+    #[must_use]
+    pub fn new(endpoint: Endpoint, region: &str, clock: Clock) -> Self {
+        let credentials = Credentials::from_environment(&endpoint);
+        Self::with_credentials(endpoint, region, clock, credentials)
+    }
+
+    /// A client for `region` with these credentials; `None` fails every call.
+    #[must_use]
+    pub fn with_credentials(endpoint: Endpoint, region: &str, clock: Clock, credentials: Option<Credentials>) -> Self {
+        Self { http: Http::new(endpoint, region, clock, credentials) }
+    }
+
+    /// Calls `action` (as the API spells it, such as `DescribeServices`) of `service` (as SDK integrations name it,
+    /// such as `ecs`) with PascalCase `parameters`.
+    ///
+    /// # Errors
+    /// The service refused, no answer came, or its protocol is not supported.
+    pub async fn call(&self, service: &str, action: &str, parameters: &Value) -> Result<Reply, CallError> {
+        match Service::find(service) {
+            Some(service) => self.call_service(service, action, parameters).await,
+            None => Err(CallError::Unsupported(service.to_owned(), Service::names())),
+        }
+    }
+
+    pub(crate) async fn call_service(
+        &self,
+        service: &'static Service,
+        action: &str,
+        parameters: &Value,
+    ) -> Result<Reply, CallError> {
+        let call = match &service.protocol {
+            Protocol::Json { .. } => json::request(service, action, parameters),
+            Protocol::Query { .. } => query::request(service, action, parameters),
+        };
+        let answer = self.http.send(call).await?;
+        match &service.protocol {
+            Protocol::Json { .. } => json::reply(service, answer),
+            Protocol::Query { .. } => query::reply(service, action, &answer),
+        }
+    }
+
+    /// The connections, for APIs of other protocols.
+    pub(crate) const fn http(&self) -> &Http {
+        &self.http
+    }
+}

@@ -1,0 +1,167 @@
+//! One request and its answer: where it goes, who signs it, how long it may take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::Credentials as Key;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::BodyExt as _;
+
+use super::{CallError, Credentials, Endpoint};
+use crate::clock::Clock;
+
+/// The longest that an API call may take, in real time.
+pub(crate) const API_TIMEOUT: Duration = Duration::from_secs(70);
+
+/// A request to make.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The name in AWS's host name.
+    pub(crate) host: &'static str,
+    /// The name in the signature.
+    pub(crate) signing: &'static str,
+    /// Path and query, from `/`.
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    /// Where it goes instead of the client's endpoint.
+    pub(crate) base: Option<String>,
+    /// Real time for the whole exchange.
+    pub(crate) timeout: Duration,
+}
+
+/// What came back, whatever its status.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The first header of this name, which is in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// AWS's id of the request.
+    pub(crate) fn request_id(&self) -> String {
+        let id = self.header("x-amzn-requestid").or_else(|| self.header("x-amz-request-id"));
+        id.unwrap_or_default().to_owned()
+    }
+
+    pub(crate) const fn is_success(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+}
+
+/// Connections, kept and shared.
+#[derive(Clone, Debug)]
+pub(crate) struct Http {
+    endpoint: Endpoint,
+    region: Arc<str>,
+    clock: Clock,
+    credentials: Option<Credentials>,
+    connector: Arc<Connector>,
+}
+
+impl Http {
+    pub(crate) fn new(endpoint: Endpoint, region: &str, clock: Clock, credentials: Option<Credentials>) -> Self {
+        let plain = matches!(&endpoint, Endpoint::Url(url) if url.starts_with("http://"));
+        let connector = if plain {
+            Connector::builder().build_http()
+        } else {
+            // Reading the system's root certificates takes tens of milliseconds: only who needs them pays.
+            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build()
+        };
+        Self { endpoint, region: region.into(), clock, credentials, connector: Arc::new(connector) }
+    }
+
+    /// Makes the request.
+    pub(crate) async fn send(&self, call: Call) -> Result<Answer, CallError> {
+        let timeout = call.timeout;
+        match tokio::time::timeout(timeout, self.exchange(call)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(CallError::Transport(format!("no answer came within {} s", timeout.as_secs()))),
+        }
+    }
+
+    async fn exchange(&self, call: Call) -> Result<Answer, CallError> {
+        let request = self.signed(call)?;
+        let request = HttpRequest::try_from(request).map_err(|error| transport(&error))?;
+        let response = self.connector.call(request).await.map_err(|error| transport(&error))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().iter();
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+        let body = response.into_body().collect().await.map_err(|error| transport(&*error))?;
+        Ok(Answer { status, headers, body: body.to_bytes().to_vec() })
+    }
+
+    fn signed(&self, call: Call) -> Result<http::Request<SdkBody>, CallError> {
+        let url = format!("{}{}", self.base(&call), call.path);
+        let mut request = http::Request::post(&url);
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
+        let mut request = request.body(call.body).map_err(|error| transport(&error))?;
+        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+        let host = host.parse().map_err(|error| transport(&error))?;
+        request.headers_mut().insert(http::header::HOST, host);
+        self.sign(&mut request, call.signing)?;
+        Ok(request.map(SdkBody::from))
+    }
+
+    fn sign(&self, request: &mut http::Request<Vec<u8>>, service: &str) -> Result<(), CallError> {
+        let Some(Credentials { access_key_id, secret_access_key, session_token }) = self.credentials.clone() else {
+            let message = "Unable to load credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+            return Err(CallError::Transport(message.to_owned()));
+        };
+        let identity = Key::new(access_key_id, secret_access_key, session_token, None, "environment").into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name(service)
+            .time(self.clock.real())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| transport(&error))?
+            .into();
+        let uri = request.uri().to_string();
+        let headers = request.headers().iter();
+        let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let body = SignableBody::Bytes(request.body());
+        let signable =
+            SignableRequest::new(request.method().as_str(), &uri, headers, body).map_err(|error| transport(&error))?;
+        let (instructions, _signature) = sign(signable, &params).map_err(|error| transport(&error))?.into_parts();
+        instructions.apply_to_request_http1x(request);
+        Ok(())
+    }
+
+    fn base(&self, call: &Call) -> String {
+        match (&call.base, &self.endpoint) {
+            (Some(base), _) | (None, Endpoint::Url(base)) => base.trim_end_matches('/').to_owned(),
+            (None, Endpoint::Aws) => format!("https://{}.{}.amazonaws.com", call.host, self.region),
+        }
+    }
+}
+
+/// The whole chain of an error: what went wrong stands last.
+fn transport(error: &dyn std::error::Error) -> CallError {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    CallError::Transport(text)
+}

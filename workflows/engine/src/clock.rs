@@ -1,0 +1,242 @@
+//! Time: the only reader of the system clock.
+//!
+//! Virtual time runs `scale` times as fast as real time and met it at `origin`:
+//! `virtual = origin + (real - origin) * scale`. Everything the engine writes down is virtual.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use execution::Millis;
+use tokio::sync::watch;
+
+/// The engine's clock. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    source: Source,
+    /// The latest instant shown: the clock never goes back, even when the system's does.
+    latest: Arc<AtomicI64>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// The system's clock, scaled.
+    System { origin: Millis, scale: f64 },
+    /// A clock that only [`Clock::advance`] moves.
+    Manual(watch::Sender<Millis>),
+}
+
+impl Clock {
+    /// Real time.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::scaled(real_millis(), 1.0)
+    }
+
+    /// Virtual time that met real time at `origin` and runs `scale` times as fast; a scale that is not above 0 counts
+    /// as 1.
+    #[must_use]
+    pub fn scaled(origin: Millis, scale: f64) -> Self {
+        let scale = if scale.is_finite() && scale > 0.0 { scale } else { 1.0 };
+        Self { source: Source::System { origin, scale }, latest: Arc::new(AtomicI64::new(i64::MIN)) }
+    }
+
+    /// Virtual time that begins now, `scale` times as fast as real time.
+    #[must_use]
+    pub fn starting_now(scale: f64) -> Self {
+        Self::scaled(real_millis(), scale)
+    }
+
+    /// A clock for tests: it shows `start` until [`Clock::advance`] moves it.
+    #[must_use]
+    pub fn manual(start: Millis) -> Self {
+        Self { source: Source::Manual(watch::Sender::new(start)), latest: Arc::new(AtomicI64::new(start)) }
+    }
+
+    /// A clock of this scale that begins where `old` stands; `None` where there is none, since real time (scale 1)
+    /// would have to go back.
+    #[must_use]
+    pub(crate) fn continuing(&self, old: &Self) -> Option<Self> {
+        let (scale, real, begin) = (self.scale(), real_millis(), old.now());
+        let next = if (scale - 1.0).abs() < f64::EPSILON {
+            (begin <= real).then(|| Self::scaled(real, scale))?
+        } else {
+            // origin + (real - origin) * scale = begin, solved for the origin and rounded up: never earlier.
+            let origin = real as f64 + (begin - real) as f64 / (1.0 - scale);
+            Self::scaled(origin as Millis, scale)
+        };
+        next.not_before(begin);
+        Some(next)
+    }
+
+    /// Now, in virtual milliseconds since 1970; never earlier than any instant shown before.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        let shown = match &self.source {
+            Source::System { origin, scale } => virtual_at(*origin, *scale, real_millis()),
+            Source::Manual(now) => *now.borrow(),
+        };
+        self.latest.fetch_max(shown, Ordering::Relaxed).max(shown)
+    }
+
+    /// The instant where virtual and real time met.
+    #[must_use]
+    pub fn origin(&self) -> Millis {
+        match &self.source {
+            Source::System { origin, .. } => *origin,
+            Source::Manual(now) => *now.borrow(),
+        }
+    }
+
+    /// Virtual milliseconds per real millisecond.
+    #[must_use]
+    pub const fn scale(&self) -> f64 {
+        match &self.source {
+            Source::System { scale, .. } => *scale,
+            Source::Manual(_) => 1.0,
+        }
+    }
+
+    /// Whether only [`Clock::advance`] moves this clock.
+    #[must_use]
+    pub const fn is_manual(&self) -> bool {
+        matches!(self.source, Source::Manual(_))
+    }
+
+    /// Moves a manual clock by `by` virtual milliseconds; another clock stays as it is.
+    pub fn advance(&self, by: Millis) {
+        if let Source::Manual(now) = &self.source {
+            now.send_modify(|now| *now = now.saturating_add(by.max(0)));
+        }
+    }
+
+    /// Lets the clock show nothing earlier than `instant`, as after a restart with a system clock set back.
+    pub fn not_before(&self, instant: Millis) {
+        self.latest.fetch_max(instant, Ordering::Relaxed);
+    }
+
+    /// The real instant, for what strangers check against their own clocks: request signatures.
+    #[must_use]
+    pub fn real(&self) -> SystemTime {
+        system_now()
+    }
+
+    /// How long `virtual_millis` of virtual time take in real time.
+    #[must_use]
+    pub fn real_duration(&self, virtual_millis: Millis) -> Duration {
+        let seconds = (virtual_millis.max(0) as f64) / 1000.0 / self.scale();
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
+    /// Sleeps until the clock shows `instant`.
+    pub async fn sleep_until(&self, instant: Millis) {
+        match &self.source {
+            Source::System { .. } => self.sleep_system(instant).await,
+            Source::Manual(now) => {
+                // The sender is ours: the channel cannot close.
+                let _ = now.subscribe().wait_for(|now| *now >= instant).await;
+            }
+        }
+    }
+
+    async fn sleep_system(&self, instant: Millis) {
+        loop {
+            let left = instant.saturating_sub(self.now());
+            if left <= 0 {
+                return;
+            }
+            // The timer's own resolution is a millisecond; a day at most, so that a system clock set forward is seen.
+            let nap = self.real_duration(left).clamp(Duration::from_millis(1), Duration::from_secs(86_400));
+            tokio::time::sleep(nap).await;
+        }
+    }
+}
+
+/// The virtual instant at the real instant `real`.
+fn virtual_at(origin: Millis, scale: f64, real: Millis) -> Millis {
+    if (scale - 1.0).abs() < f64::EPSILON {
+        return real;
+    }
+    // Differences fit 53 bits for 285,000 years.
+    origin.saturating_add(((real - origin) as f64 * scale) as Millis)
+}
+
+fn real_millis() -> Millis {
+    let since = system_now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this module is the only reader of the system clock")]
+fn system_now() -> SystemTime {
+    SystemTime::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaled_time_meets_real_time_at_its_origin() {
+        assert_eq!(virtual_at(1000, 60.0, 1000), 1000);
+        assert_eq!(virtual_at(1000, 60.0, 2000), 61_000);
+        assert_eq!(virtual_at(1000, 0.5, 2000), 1500);
+        assert_eq!(virtual_at(999, 1.0, 2000), 2000);
+    }
+
+    #[test]
+    fn nonsense_scales_count_as_one() {
+        for scale in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!((Clock::scaled(0, scale).scale() - 1.0).abs() < f64::EPSILON, "{scale}");
+        }
+    }
+
+    #[test]
+    fn the_clock_never_goes_back() {
+        let clock = Clock::system();
+        let later = clock.now() + 3_600_000;
+        clock.not_before(later);
+        assert_eq!(clock.now(), later);
+    }
+
+    #[test]
+    fn virtual_durations_are_shorter_in_real_time() {
+        let clock = Clock::starting_now(60.0);
+        assert_eq!(clock.real_duration(60_000), Duration::from_secs(1));
+        assert_eq!(clock.real_duration(-5), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_new_scale_continues_where_the_old_one_stands() {
+        let old = Clock::scaled(real_millis() - 10_000, 60.0);
+        for scale in [30.0, 0.5, 1000.0] {
+            let before = old.now();
+            let clock = Clock::starting_now(scale).continuing(&old).unwrap();
+            assert!(clock.now() >= before, "scale {scale} went back");
+            assert!(clock.now() - before < 10_000, "scale {scale} jumped");
+        }
+        assert!(Clock::system().continuing(&old).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_manual_clock_wakes_its_sleepers() {
+        let clock = Clock::manual(100);
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move {
+                clock.sleep_until(200).await;
+                clock.now()
+            }
+        });
+        clock.advance(50);
+        tokio::task::yield_now().await;
+        assert!(!sleeper.is_finished());
+        clock.advance(50);
+        assert_eq!(sleeper.await.unwrap(), 200);
+    }
+
+    #[tokio::test]
+    async fn accelerated_sleep_is_short() {
+        let clock = Clock::starting_now(1_000_000.0);
+        clock.sleep_until(clock.now() + 3_600_000).await;
+    }
+}

@@ -1,0 +1,284 @@
+//! The facade: everything that the API, the server and the console ask of the engine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use asl::{Diagnostic, Value};
+use execution::{Event, Failure, Input, Limits, Millis, Status};
+
+use crate::aws;
+use crate::clock::Clock;
+use crate::core::Core;
+use crate::description::{
+    Activity, ActivityTask, ExecutionDescription, NewStateMachine, Started, StateMachine, StateMachineChange,
+};
+use crate::exception::Error;
+use crate::machine;
+use crate::recovery;
+use crate::store::StoreError;
+
+/// How an engine is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The account, twelve digits.
+    pub account: String,
+    /// The region, such as `us-east-1`.
+    pub region: String,
+    /// Where state is kept; `None` keeps it in memory.
+    pub data_dir: Option<PathBuf>,
+    /// Where service integrations go.
+    pub aws: aws::Endpoint,
+    /// Base URL of Lambda's Invoke API; `None` means where `aws` says.
+    pub lambda_endpoint: Option<String>,
+    /// The clock.
+    pub clock: Clock,
+    /// Quotas of one execution.
+    pub limits: Limits,
+}
+
+/// Why an engine cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The data directory cannot be written.
+    #[error(transparent)]
+    Write(Arc<StoreError>),
+    /// The configuration has a value that cannot be.
+    #[error("{field}: {problem}")]
+    Config {
+        /// The field of [`Config`].
+        field: &'static str,
+        /// What is wrong with it, and what would do.
+        problem: String,
+    },
+}
+
+/// An embedded, durable Step Functions engine. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    core: Arc<Core>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.core.config).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens the engine: reads the store, continues every open execution.
+    ///
+    /// # Errors
+    /// The configuration or the data directory cannot be used.
+    pub async fn open(config: Config) -> Result<Self, OpenError> {
+        Ok(Self { core: recovery::open(config).await? })
+    }
+
+    /// Stops taking work, makes durable what is under way and releases the data directory. Calls under way are
+    /// dropped; they are made again when the directory is opened again.
+    pub async fn shutdown(&self) {
+        self.core.shut_down();
+    }
+
+    /// How the engine is set up, with the clock as it really runs.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.core.config
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.core.config.clock.now()
+    }
+
+    /// Every problem of a definition's text: language, expressions and resources.
+    #[must_use]
+    pub fn validate(text: &str) -> Vec<Diagnostic> {
+        machine::check(text).1
+    }
+
+    /// Creates a state machine; the same request again answers the same machine.
+    ///
+    /// # Errors
+    /// `InvalidName`, `InvalidArn`, `InvalidDefinition`, `StateMachineAlreadyExists`, `StateMachineDeleting`,
+    /// `StateMachineTypeNotSupported`.
+    pub async fn create_state_machine(&self, new: NewStateMachine) -> Result<Arc<StateMachine>, Error> {
+        self.core.create_machine(new).await
+    }
+
+    /// Changes a state machine; running executions keep the definition they were started with.
+    ///
+    /// # Errors
+    /// `StateMachineDoesNotExist`, `StateMachineDeleting`, `InvalidDefinition`, `InvalidArn`,
+    /// `MissingRequiredParameter`.
+    pub async fn update_state_machine(
+        &self,
+        arn: &str,
+        change: StateMachineChange,
+    ) -> Result<Arc<StateMachine>, Error> {
+        self.core.update_machine(arn, change).await
+    }
+
+    /// A state machine by its ARN.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `StateMachineDoesNotExist`.
+    pub fn describe_state_machine(&self, arn: &str) -> Result<Arc<StateMachine>, Error> {
+        self.core.machine(arn)
+    }
+
+    /// All state machines, by name.
+    #[must_use]
+    pub fn list_state_machines(&self) -> Vec<Arc<StateMachine>> {
+        self.core.machines.list()
+    }
+
+    /// Deletes a state machine: it becomes DELETING, its executions end at their next transitions, and it goes when
+    /// all have ended. No machine of this ARN is no error.
+    ///
+    /// # Errors
+    /// `InvalidArn`.
+    pub async fn delete_state_machine(&self, arn: &str) -> Result<(), Error> {
+        self.core.delete_machine(arn).await
+    }
+
+    /// Starts an execution; a name is made where none is given. While it runs, the same name and input answer the
+    /// same execution.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `InvalidName`, `ValidationException`, `ExecutionAlreadyExists`, `StateMachineDoesNotExist`,
+    /// `StateMachineDeleting`.
+    pub async fn start_execution(
+        &self,
+        machine_arn: &str,
+        name: Option<String>,
+        input: Value,
+    ) -> Result<Started, Error> {
+        self.core.start(machine_arn, name, input, None).await
+    }
+
+    /// Stops an execution and answers when it ended; one that has ended stays as it is.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ExecutionDoesNotExist`.
+    pub async fn stop_execution(&self, arn: &str, failure: Failure) -> Result<Millis, Error> {
+        self.core.stop(arn, failure).await
+    }
+
+    /// An execution by its ARN, as far as it is durable.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ExecutionDoesNotExist`.
+    pub fn describe_execution(&self, arn: &str) -> Result<ExecutionDescription, Error> {
+        self.core.describe(arn)
+    }
+
+    /// Resolves when an execution has ended, with its description; at once when it already has, or when the engine
+    /// shuts down.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ExecutionDoesNotExist`.
+    pub async fn ended(&self, arn: &str) -> Result<ExecutionDescription, Error> {
+        let description = self.core.describe(arn)?;
+        if description.status != Status::Running {
+            return Ok(description);
+        }
+        self.core.ended(&description.arn).await;
+        self.core.describe(arn)
+    }
+
+    /// Executions, of one machine or of all, newest first, without their inputs and outputs.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `StateMachineDoesNotExist`.
+    pub fn list_executions(
+        &self,
+        machine_arn: Option<&str>,
+        status: Option<Status>,
+    ) -> Result<Vec<ExecutionDescription>, Error> {
+        self.core.list(machine_arn, status)
+    }
+
+    /// The whole journal of an execution, with the decisions that the API does not show.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ExecutionDoesNotExist`.
+    pub fn history(&self, arn: &str) -> Result<Vec<Event>, Error> {
+        self.core.history(arn)
+    }
+
+    /// Creates an activity; the same name again answers the same activity.
+    ///
+    /// # Errors
+    /// `InvalidName`.
+    pub async fn create_activity(&self, name: &str) -> Result<Activity, Error> {
+        self.core.create_activity(name).await
+    }
+
+    /// An activity by its ARN.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ActivityDoesNotExist`.
+    pub fn describe_activity(&self, arn: &str) -> Result<Activity, Error> {
+        self.core.activity(arn)
+    }
+
+    /// All activities, by name.
+    #[must_use]
+    pub fn list_activities(&self) -> Vec<Activity> {
+        self.core.activities.list()
+    }
+
+    /// Deletes an activity; no activity of this ARN is no error.
+    ///
+    /// # Errors
+    /// `InvalidArn`.
+    pub async fn delete_activity(&self, arn: &str) -> Result<(), Error> {
+        self.core.delete_activity(arn).await
+    }
+
+    /// The next task of an activity, waiting up to `hold` of real time for one; `None` when none came. Dropping the
+    /// future gives the task to somebody else.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ActivityDoesNotExist`.
+    pub async fn get_activity_task(
+        &self,
+        arn: &str,
+        worker_name: Option<String>,
+        hold: Duration,
+    ) -> Result<Option<ActivityTask>, Error> {
+        self.core.next_task(arn, worker_name.map(Arc::from), hold).await
+    }
+
+    /// Ends a task well, durably.
+    ///
+    /// # Errors
+    /// `InvalidToken`, `TaskTimedOut`, `TaskDoesNotExist`.
+    pub async fn send_task_success(&self, token: &str, output: Value) -> Result<(), Error> {
+        self.core.answer(token, |task| Input::TaskSucceeded { task, output }).await
+    }
+
+    /// Ends a task badly, durably.
+    ///
+    /// # Errors
+    /// `InvalidToken`, `TaskTimedOut`, `TaskDoesNotExist`.
+    pub async fn send_task_failure(&self, token: &str, failure: Failure) -> Result<(), Error> {
+        self.core.answer(token, |task| Input::TaskFailed { task, failure }).await
+    }
+
+    /// Says that a task is alive, durably.
+    ///
+    /// # Errors
+    /// `InvalidToken`, `TaskTimedOut`, `TaskDoesNotExist`.
+    pub async fn send_task_heartbeat(&self, token: &str) -> Result<(), Error> {
+        self.core.answer(token, |task| Input::TaskHeartbeat { task }).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! Executions from start to end, and what is told of them.
+
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, MutexGuard};
+
+use asl::Value;
+use execution::{Event, EventKind, Execution, Failure, Identity, Input, Millis, Status};
+
+use crate::arn;
+use crate::core::{Core, Live, Slot};
+use crate::description::{ExecutionDescription, MachineStatus, Started, StateMachine};
+use crate::entropy;
+use crate::exception::Error;
+use crate::store::{Digest, ExecutionRecord, Origin, Ticket, digest, write};
+
+/// An execution that is to be started.
+struct Start {
+    machine: Arc<StateMachine>,
+    arn: Arc<str>,
+    name: Arc<str>,
+    input: Value,
+    digest: Digest,
+    origin: Option<Origin>,
+}
+
+impl Core {
+    /// Starts an execution, for a caller or for the task `origin`; answers once it is durable.
+    pub(crate) async fn start(
+        &self,
+        machine_arn: &str,
+        name: Option<String>,
+        input: Value,
+        origin: Option<Origin>,
+    ) -> Result<Started, Error> {
+        let (started, ticket) = self.begin_or_find(machine_arn, name, input, origin)?;
+        ticket.durable().await?;
+        Ok(started)
+    }
+
+    /// Starts an execution; the ticket resolves once it is durable.
+    pub(crate) fn begin_or_find(
+        &self,
+        machine_arn: &str,
+        name: Option<String>,
+        input: Value,
+        origin: Option<Origin>,
+    ) -> Result<(Started, Ticket), Error> {
+        let machine = self.machine(machine_arn)?;
+        if machine.status == MachineStatus::Deleting {
+            return Err(Error::StateMachineDeleting(machine_arn.to_owned()));
+        }
+        let name = name.unwrap_or_else(entropy::uuid);
+        arn::check_name(&name)?;
+        let text = input.to_string();
+        let most = self.config.limits.payload_bytes;
+        if text.len() > most {
+            return Err(Error::Validation(format!(
+                "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length \
+                 less than or equal to {most}"
+            )));
+        }
+        let arn = self.place.execution(&machine.name, &name).into();
+        self.place(Start { machine, arn, name: name.into(), input, digest: digest(&text), origin })
+    }
+
+    /// Begins the execution in a place of its own, or finds the one that has it.
+    fn place(&self, start: Start) -> Result<(Started, Ticket), Error> {
+        loop {
+            let slot = Arc::new(Slot::default());
+            // Whoever finds the place waits for what becomes of it.
+            let Ok(mut live) = slot.live.lock() else { continue };
+            let found = match self.open().entry(Arc::clone(&start.arn)) {
+                Entry::Occupied(open) => Some(Arc::clone(open.get())),
+                Entry::Vacant(free) => {
+                    free.insert(Arc::clone(&slot));
+                    None
+                }
+            };
+            let Some(found) = found else { return self.begin(&mut live, start) };
+            let Ok(open) = found.live.lock() else { return Err(Error::ExecutionAlreadyExists(start.arn.to_string())) };
+            // `None`: it has just ended, or could not start. Look again.
+            if let Some(open) = open.as_ref() {
+                return self.found(&open.record, &start);
+            }
+        }
+    }
+
+    /// Begins the execution, unless its name is used up.
+    fn begin(&self, place: &mut MutexGuard<'_, Option<Live>>, start: Start) -> Result<(Started, Ticket), Error> {
+        match self.records.execution(&start.arn) {
+            Ok(None) => {}
+            used => {
+                self.open().remove(&start.arn);
+                return match used? {
+                    Some(record) => self.found(&record, &start),
+                    None => Err(Error::ExecutionDoesNotExist(start.arn.to_string())),
+                };
+            }
+        }
+        let mut live = self.new_live(&start);
+        let events = self.decide(&mut live, Input::Advance);
+        live.record.start_date = live.execution.started_at().unwrap_or(live.record.start_date);
+        let mut writes = write::execution(&live.record).to_vec();
+        writes.extend(self.writes(&mut live, &events));
+        let ticket = self.commit(&live, &events, writes);
+        let started = Started { arn: start.arn, start_date: live.record.start_date };
+        **place = Some(live);
+        Ok((started, ticket))
+    }
+
+    fn new_live(&self, start: &Start) -> Live {
+        let identity = Identity {
+            arn: Arc::clone(&start.arn),
+            name: Arc::clone(&start.name),
+            role_arn: Arc::clone(&start.machine.role_arn),
+            state_machine_arn: Arc::clone(&start.machine.arn),
+            state_machine_name: Arc::clone(&start.machine.name),
+        };
+        let record = ExecutionRecord {
+            number: self.take_number(),
+            identity: identity.clone(),
+            definition: digest(&start.machine.definition),
+            input: start.digest,
+            start_date: self.config.clock.now(),
+            ended: None,
+            origin: start.origin.clone(),
+        };
+        Live {
+            execution: Execution::new(identity, start.input.clone(), self.config.limits),
+            definition: Arc::clone(&start.machine.parsed),
+            record,
+            written: 0,
+            due: None,
+        }
+    }
+
+    /// The request names an execution that is there: the same one while it runs, or once more the same task's.
+    fn found(&self, record: &ExecutionRecord, start: &Start) -> Result<(Started, Ticket), Error> {
+        let same_task = record.origin.is_some() && record.origin == start.origin;
+        let same_request = record.ended.is_none() && record.input == start.digest;
+        if !same_task && !same_request {
+            return Err(Error::ExecutionAlreadyExists(start.arn.to_string()));
+        }
+        // Behind the commit that began it.
+        let ticket = self.records.committer.write(Vec::new());
+        Ok((Started { arn: Arc::clone(&start.arn), start_date: record.start_date }, ticket))
+    }
+
+    /// Stops an execution; answers when it ended.
+    pub(crate) async fn stop(&self, arn: &str, failure: Failure) -> Result<Millis, Error> {
+        arn::resource(arn, "execution")?;
+        // One that ends just now gives no ticket: wait for its end all the same.
+        let ticket = self.deliver(arn, Input::Stop(failure));
+        ticket.unwrap_or_else(|| self.records.committer.write(Vec::new())).durable().await?;
+        let record = self.record(arn)?;
+        Ok(record.ended.map_or(record.start_date, |ended| ended.at))
+    }
+
+    fn record(&self, arn: &str) -> Result<ExecutionRecord, Error> {
+        arn::resource(arn, "execution")?;
+        self.records.execution(arn)?.ok_or_else(|| Error::ExecutionDoesNotExist(arn.to_owned()))
+    }
+
+    /// An execution with its input and its end.
+    pub(crate) fn describe(&self, arn: &str) -> Result<ExecutionDescription, Error> {
+        let record = self.record(arn)?;
+        let mut description = summary(&record);
+        if let Some((first, last)) = self.records.journal_ends(record.number)? {
+            if let EventKind::ExecutionStarted { input, .. } = first.kind {
+                description.input = Some(input);
+            }
+            (description.output, description.failure) = end(last);
+        }
+        Ok(description)
+    }
+
+    /// Executions, newest first, without inputs and outputs. A machine that was created again does not show those of
+    /// its predecessor.
+    pub(crate) fn list(
+        &self,
+        machine: Option<&str>,
+        status: Option<Status>,
+    ) -> Result<Vec<ExecutionDescription>, Error> {
+        let machine = machine.map(|arn| self.machine(arn)).transpose()?;
+        let prefix = machine.as_ref().map(|machine| self.place.execution(&machine.name, ""));
+        let since = machine.map_or(Millis::MIN, |machine| machine.creation_date);
+        let mut records = self.records.executions(prefix.as_deref().unwrap_or_default())?;
+        records.retain(|record| record.start_date >= since && status.is_none_or(|status| record.status() == status));
+        records.sort_by_key(|record| std::cmp::Reverse((record.start_date, record.number)));
+        Ok(records.iter().map(summary).collect())
+    }
+
+    /// The journal of an execution.
+    pub(crate) fn history(&self, arn: &str) -> Result<Vec<Event>, Error> {
+        let record = self.record(arn)?;
+        Ok(self.records.journal(record.number)?)
+    }
+}
+
+/// What an execution's record alone says.
+fn summary(record: &ExecutionRecord) -> ExecutionDescription {
+    ExecutionDescription {
+        arn: Arc::clone(&record.identity.arn),
+        name: Arc::clone(&record.identity.name),
+        state_machine_arn: Arc::clone(&record.identity.state_machine_arn),
+        status: record.status(),
+        start_date: record.start_date,
+        stop_date: record.ended.as_ref().map(|ended| ended.at),
+        input: None,
+        output: None,
+        failure: None,
+    }
+}
+
+/// Output and failure that the last event tells of. A time-out of the whole execution tells neither, as on AWS.
+fn end(last: Event) -> (Option<Value>, Option<Failure>) {
+    match last.kind {
+        EventKind::ExecutionSucceeded { output } => (Some(output), None),
+        EventKind::ExecutionFailed(failure) | EventKind::ExecutionAborted(failure) => (None, Some(failure)),
+        _ => (None, None),
+    }
+}

@@ -1,0 +1,207 @@
+//! Opening: the clock goes on where it stopped, every open execution where it was.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use asl::Definition;
+use execution::{Command, EventKind, Execution, Input, TaskOrder};
+use tokio::runtime::Handle;
+
+use crate::activity::Activities;
+use crate::arn::Place;
+use crate::call::Calls;
+use crate::clock::Clock;
+use crate::core::{Core, Live, Slot};
+use crate::engine::{Config, OpenError};
+use crate::integration::World;
+use crate::machine::{self, Machines};
+use crate::store::{ClockRecord, Digest, Records, StoreError, write};
+use crate::timer::Timers;
+use crate::waiter::Waiters;
+
+/// Opens the engine that `config` describes.
+pub(crate) async fn open(config: Config) -> Result<Arc<Core>, OpenError> {
+    check(&config)?;
+    let records = Records::open(config.data_dir.as_deref())?;
+    open_over(config, records).await
+}
+
+/// Opens the engine over a store.
+pub(crate) async fn open_over(mut config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
+    config.clock = resume_clock(config.clock, records.clock()?)?;
+    if !config.clock.is_manual() {
+        let clock = ClockRecord { origin: config.clock.origin(), scale: config.clock.scale() };
+        records.committer.write(vec![write::clock(&clock)]).durable().await.map_err(OpenError::Write)?;
+    }
+    let core = build(config, records)?;
+    let orders = core.load_executions()?;
+    core.continue_executions(orders);
+    for machine in core.machines.list() {
+        core.finish_deletion(&machine.arn).await;
+    }
+    let sleeper = core.runtime.spawn(Core::wake_as_due(Arc::downgrade(&core)));
+    // Set once, here.
+    let _ = core.sleeper.set(sleeper.abort_handle());
+    Ok(core)
+}
+
+fn check(config: &Config) -> Result<(), OpenError> {
+    if config.account.len() != 12 || !config.account.bytes().all(|byte| byte.is_ascii_digit()) {
+        let problem = format!("{:?} is not an account: give twelve digits", config.account);
+        return Err(OpenError::Config { field: "account", problem });
+    }
+    if config.region.is_empty() || config.region.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+        let problem = format!("{:?} is not a region: give one such as us-east-1", config.region);
+        return Err(OpenError::Config { field: "region", problem });
+    }
+    Ok(())
+}
+
+/// The clock to run on: the directory's own where it has one, so that virtual time never goes back.
+fn resume_clock(wanted: Clock, stored: Option<ClockRecord>) -> Result<Clock, StoreError> {
+    let Some(stored) = stored.filter(|_| !wanted.is_manual()) else { return Ok(wanted) };
+    let old = Clock::scaled(stored.origin, stored.scale);
+    if (stored.scale - wanted.scale()).abs() < f64::EPSILON {
+        return Ok(old);
+    }
+    wanted
+        .continuing(&old)
+        .ok_or_else(|| StoreError::ClockAhead { ahead_ms: old.now() - Clock::system().now(), scale: stored.scale })
+}
+
+fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
+    let machines = Machines::default();
+    for record in records.machines()? {
+        machines.put(Arc::new(machine::from_record(record)?));
+    }
+    let activities = Arc::new(Activities::default());
+    for activity in records.activities()? {
+        activities.add(activity);
+    }
+    let next_number = AtomicU64::new(records.next_number()?);
+    let place = Place { account: config.account.clone(), region: config.region.clone() };
+    let world = Arc::new(World::new(&config));
+    Ok(Arc::new_cyclic(|me| Core {
+        config,
+        place,
+        records,
+        machines,
+        activities,
+        timers: Arc::new(Timers::default()),
+        waiters: Waiters::default(),
+        calls: Calls::default(),
+        world,
+        runtime: Handle::current(),
+        me: me.clone(),
+        open: Mutex::default(),
+        next_number,
+        sleeper: OnceLock::new(),
+    }))
+}
+
+/// What the executions wanted of the world when the server stopped.
+type Outstanding = Vec<(Arc<str>, Vec<TaskOrder>)>;
+
+impl Core {
+    /// Replays every open execution.
+    fn load_executions(&self) -> Result<Outstanding, StoreError> {
+        let mut definitions = HashMap::new();
+        let mut outstanding = Vec::new();
+        for arn in self.records.open_executions()? {
+            let live = self.replay(&arn, &mut definitions)?;
+            let orders = live.execution.outstanding().into_iter().filter_map(|command| match command {
+                Command::Perform(order) => Some(order),
+                Command::WakeAt(_) => None,
+            });
+            outstanding.push((Arc::clone(&arn), orders.collect()));
+            self.timers.change(&arn, None, live.due);
+            self.open().insert(arn, Arc::new(Slot { live: Mutex::new(Some(live)) }));
+        }
+        Ok(outstanding)
+    }
+
+    fn replay(&self, arn: &str, definitions: &mut HashMap<Digest, Arc<Definition>>) -> Result<Live, StoreError> {
+        let missing = |space| StoreError::Missing { space, key: arn.to_owned() };
+        let record = self.records.execution(arn)?.ok_or_else(|| missing("executions"))?;
+        let events = self.records.journal(record.number)?;
+        let Some(EventKind::ExecutionStarted { input, .. }) = events.first().map(|event| &event.kind) else {
+            return Err(missing("journal"));
+        };
+        let mut execution = Execution::new(record.identity.clone(), input.clone(), self.config.limits);
+        for event in &events {
+            execution.apply(event);
+            self.config.clock.not_before(event.at);
+        }
+        let definition = match definitions.get(&record.definition) {
+            Some(definition) => Arc::clone(definition),
+            None => {
+                let text = self.records.definition(&record.definition)?;
+                let definition = machine::parse_stored(&text, arn)?;
+                definitions.insert(record.definition, Arc::clone(&definition));
+                definition
+            }
+        };
+        let due = execution.due();
+        Ok(Live { execution, definition, record, written: events.len() as u64, due })
+    }
+
+    /// Lets every execution go on: what was left undone, then what it waited for. All are open before the first goes
+    /// on, since one may wait for another.
+    fn continue_executions(&self, outstanding: Outstanding) {
+        for (arn, orders) in outstanding {
+            self.deliver(&arn, Input::Advance);
+            for order in orders {
+                self.dispatch(&arn, order);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_of_a_directory_goes_on() {
+        let origin = Clock::system().now() - 1000;
+        let stored = Some(ClockRecord { origin, scale: 60.0 });
+        let clock = resume_clock(Clock::starting_now(60.0), stored).unwrap();
+        assert_eq!((clock.origin(), clock.scale()), (origin, 60.0));
+        assert!(clock.now() >= origin + 60_000);
+    }
+
+    #[test]
+    fn another_scale_begins_where_the_old_one_is() {
+        let origin = Clock::system().now() - 1000;
+        let old = Clock::scaled(origin, 60.0);
+        let clock = resume_clock(Clock::starting_now(10.0), Some(ClockRecord { origin, scale: 60.0 })).unwrap();
+        let ahead = clock.now() - old.now();
+        assert!((clock.scale() - 10.0).abs() < f64::EPSILON);
+        assert!((-60_000..60_000).contains(&ahead), "{ahead} ms apart");
+        assert!(clock.now() >= origin + 60_000, "went back");
+    }
+
+    #[test]
+    fn real_time_cannot_follow_a_clock_that_is_ahead() {
+        let stored = Some(ClockRecord { origin: Clock::system().now() - 1000, scale: 60.0 });
+        let error = resume_clock(Clock::system(), stored).unwrap_err();
+        assert!(error.to_string().contains("--time-scale"), "{error}");
+        let behind = Some(ClockRecord { origin: Clock::system().now() - 1000, scale: 0.5 });
+        assert!(resume_clock(Clock::system(), behind).is_ok());
+    }
+
+    #[test]
+    fn a_bad_account_is_named() {
+        let config = Config {
+            account: "12".to_owned(),
+            region: "us-east-1".to_owned(),
+            data_dir: None,
+            aws: crate::aws::Endpoint::Aws,
+            lambda_endpoint: None,
+            clock: Clock::manual(0),
+            limits: execution::Limits::default(),
+        };
+        assert!(check(&config).unwrap_err().to_string().starts_with("account: "));
+    }
+}

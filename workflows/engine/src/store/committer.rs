@@ -1,0 +1,192 @@
+//! Group commit: one thread writes the batches of everybody, as many at once as are waiting.
+//!
+//! Making a batch durable costs one disk synchronisation however large it is, so batches that arrive while one is
+//! being written share the next.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use super::{Store, StoreError, Write};
+
+/// Writes in one durable batch: enough to share a synchronisation, few enough to bound the wait.
+const BATCH_WRITES: usize = 4096;
+
+/// What became of a commit.
+pub(crate) type Outcome = Result<(), Arc<StoreError>>;
+
+/// Resolves when a commit is durable.
+#[derive(Debug)]
+pub(crate) struct Ticket(oneshot::Receiver<Outcome>);
+
+impl Ticket {
+    /// Waits until the commit is durable.
+    pub(crate) async fn durable(self) -> Outcome {
+        self.0.await.unwrap_or_else(|_| Err(Arc::new(StoreError::Closed)))
+    }
+}
+
+/// Writes that belong together, and what to do once they are durable.
+pub(crate) struct Commit {
+    pub(crate) writes: Vec<Write>,
+    /// Runs on the committer's thread, in the order of commits; must not block.
+    pub(crate) then: Box<dyn FnOnce(&Outcome) + Send>,
+}
+
+/// The queue before the committer's thread.
+pub(crate) struct Committer {
+    queue: Mutex<Option<Sender<Commit>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Committer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub(crate) fn start(store: Arc<dyn Store>) -> std::io::Result<Self> {
+        let (queue, commits) = channel();
+        let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || run(&*store, &commits))?;
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Hands over a commit. Commits become durable in the order of these calls.
+    pub(crate) fn submit(&self, commit: Commit) {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = match queue.as_ref() {
+            Some(queue) => queue.send(commit).err().map(|refused| refused.0),
+            None => Some(commit),
+        };
+        drop(queue);
+        if let Some(commit) = refused {
+            (commit.then)(&Err(Arc::new(StoreError::Closed)));
+        }
+    }
+
+    /// Hands over `writes` and gives a ticket for them.
+    pub(crate) fn write(&self, writes: Vec<Write>) -> Ticket {
+        self.write_then(writes, |_| {})
+    }
+
+    /// Hands over `writes`, what to do once they are durable (or have failed), and gives a ticket that resolves after.
+    pub(crate) fn write_then(&self, writes: Vec<Write>, then: impl FnOnce(&Outcome) + Send + 'static) -> Ticket {
+        let (resolve, ticket) = oneshot::channel();
+        let then = Box::new(move |outcome: &Outcome| {
+            then(outcome);
+            // Nobody may be waiting.
+            let _ = resolve.send(outcome.clone());
+        });
+        self.submit(Commit { writes, then });
+        Ticket(ticket)
+    }
+
+    /// Takes no more commits and waits until those taken are durable.
+    pub(crate) fn close(&self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+            // A panic over there has been reported over there.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Commits what comes until the queue is closed. After a failure nothing is written any more: what followed would
+/// stand on something that is not there.
+fn run(store: &dyn Store, commits: &Receiver<Commit>) {
+    let mut failed: Option<Arc<StoreError>> = None;
+    while let Ok(first) = commits.recv() {
+        let (writes, thens) = gather(first, commits);
+        let outcome = match &failed {
+            Some(error) => Err(Arc::clone(error)),
+            None if writes.is_empty() => Ok(()),
+            None => store.commit(&writes).map_err(Arc::new),
+        };
+        if let (Err(error), None) = (&outcome, &failed) {
+            tracing::error!(%error, "the store has failed; nothing more is written");
+            failed = Some(Arc::clone(error));
+        }
+        for then in thens {
+            then(&outcome);
+        }
+    }
+}
+
+type Thens = Vec<Box<dyn FnOnce(&Outcome) + Send>>;
+
+/// Joins `first` with what else is waiting.
+fn gather(first: Commit, commits: &Receiver<Commit>) -> (Vec<Write>, Thens) {
+    let mut writes = first.writes;
+    let mut thens = vec![first.then];
+    while writes.len() < BATCH_WRITES {
+        let Ok(next) = commits.try_recv() else { break };
+        writes.extend(next.writes);
+        thens.push(next.then);
+    }
+    (writes, thens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Gated, Memory, Space};
+    use super::*;
+
+    fn put(key: u32) -> Vec<Write> {
+        vec![Write { space: Space::Meta, key: key.to_be_bytes().to_vec(), value: Some(vec![]) }]
+    }
+
+    #[tokio::test]
+    async fn commits_that_wait_share_one_batch() {
+        let store = Arc::new(Gated::failing_from(usize::MAX));
+        store.set_open(false);
+        let committer = Committer::start(store.clone()).unwrap();
+        let tickets: Vec<_> = (0..100).map(|key| committer.write(put(key))).collect();
+        store.set_open(true);
+        for ticket in tickets {
+            ticket.durable().await.unwrap();
+        }
+        let commits = store.commits();
+        assert_eq!(commits.iter().sum::<usize>(), 100);
+        assert!(commits.len() <= 3, "the first may go alone, the rest together: {commits:?}");
+    }
+
+    #[tokio::test]
+    async fn a_ticket_resolves_only_when_the_write_is_there() {
+        let store = Arc::new(Gated::failing_from(usize::MAX));
+        store.set_open(false);
+        let committer = Committer::start(store.clone()).unwrap();
+        let mut ticket = committer.write(put(1));
+        assert!(ticket.0.try_recv().is_err(), "resolved before the disk");
+        store.set_open(true);
+        ticket.durable().await.unwrap();
+        assert!(store.get(Space::Meta, &1_u32.to_be_bytes()).unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_nothing_is_written() {
+        let store = Arc::new(Gated::failing_from(1));
+        let committer = Committer::start(store.clone()).unwrap();
+        committer.write(put(1)).durable().await.unwrap();
+        assert!(committer.write(put(2)).durable().await.is_err());
+        assert!(committer.write(put(3)).durable().await.unwrap_err().to_string().contains("full"));
+        assert_eq!(store.commits().len(), 2, "the third never reached the store");
+    }
+
+    #[tokio::test]
+    async fn closing_makes_durable_what_was_taken_and_refuses_the_rest() {
+        let store = Arc::new(Memory::default());
+        let committer = Committer::start(store.clone()).unwrap();
+        let ticket = committer.write(put(7));
+        committer.close();
+        ticket.durable().await.unwrap();
+        assert!(matches!(*committer.write(put(8)).durable().await.unwrap_err(), StoreError::Closed));
+    }
+}

@@ -1,0 +1,86 @@
+//! A store in a directory, by fjall: a log-structured tree for each key space behind one common journal.
+
+use std::path::{Path, PathBuf};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+
+use super::{Entry, Space, Store, StoreError, Visit, Write};
+
+/// Bytes of one key space that are kept in memory before they go to a table on disk.
+const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Key spaces in a directory.
+pub(crate) struct Disk {
+    directory: PathBuf,
+    database: Database,
+    spaces: Vec<Keyspace>,
+}
+
+impl Disk {
+    /// Opens `directory`, or makes it.
+    ///
+    /// # Errors
+    /// Another server has it open; the disk fails; it is not a store.
+    pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
+        let fail = |error| failure(directory, error);
+        let database = Database::builder(directory.join("store")).open().map_err(fail)?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let spaces = Space::ALL.into_iter().map(|space| database.keyspace(space.name(), options));
+        let spaces = spaces.collect::<Result<_, _>>().map_err(fail)?;
+        Ok(Self { directory: directory.to_owned(), database, spaces })
+    }
+
+    fn space(&self, space: Space) -> &Keyspace {
+        // `Space::ALL` is in the order of the variants.
+        &self.spaces[space as usize]
+    }
+
+    fn failure(&self, error: fjall::Error) -> StoreError {
+        failure(&self.directory, error)
+    }
+}
+
+fn failure(directory: &Path, error: fjall::Error) -> StoreError {
+    let directory = directory.to_owned();
+    match error {
+        fjall::Error::Locked => StoreError::Locked(directory),
+        fjall::Error::Io(error) => StoreError::Disk { directory, reason: error.to_string() },
+        fjall::Error::Poisoned => {
+            StoreError::Disk { directory, reason: "an earlier write failed, what followed is not safe".to_owned() }
+        }
+        error => StoreError::Disk { directory, reason: error.to_string() },
+    }
+}
+
+impl Store for Disk {
+    fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+        // Without a durability fjall leaves a batch to the operating system's buffers.
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+        for Write { space, key, value } in writes {
+            match value {
+                Some(value) => batch.insert(self.space(*space), key.as_slice(), value.as_slice()),
+                None => batch.remove(self.space(*space), key.as_slice()),
+            }
+        }
+        batch.commit().map_err(|error| self.failure(error))
+    }
+
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.space(space).get(key).map_err(|error| self.failure(error))?;
+        Ok(value.map(|value| value.to_vec()))
+    }
+
+    fn scan(&self, space: Space, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        for entry in self.space(space).prefix(prefix) {
+            let (key, value) = entry.into_inner().map_err(|error| self.failure(error))?;
+            visit(&key, &value)?;
+        }
+        Ok(())
+    }
+
+    fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {
+        let Some(entry) = self.space(space).prefix(prefix).next_back() else { return Ok(None) };
+        let (key, value) = entry.into_inner().map_err(|error| self.failure(error))?;
+        Ok(Some((key.to_vec(), value.to_vec())))
+    }
+}

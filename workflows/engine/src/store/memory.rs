@@ -1,0 +1,62 @@
+//! A store that lasts as long as the process.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use super::{Entry, Space, Store, StoreError, Visit, Write};
+
+type Spaces = BTreeMap<Space, BTreeMap<Vec<u8>, Vec<u8>>>;
+
+/// Key spaces in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    spaces: RwLock<Spaces>,
+}
+
+impl Memory {
+    fn read<T>(&self, read: impl FnOnce(&Spaces) -> T) -> T {
+        read(&self.spaces.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Store for Memory {
+    fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let mut spaces = self.spaces.write().unwrap_or_else(PoisonError::into_inner);
+        for Write { space, key, value } in writes {
+            let entries = spaces.entry(*space).or_default();
+            match value {
+                Some(value) => entries.insert(key.clone(), value.clone()),
+                None => entries.remove(key),
+            };
+        }
+        Ok(())
+    }
+
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.read(|spaces| spaces.get(&space)?.get(key).cloned()))
+    }
+
+    fn scan(&self, space: Space, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+        // A copy: the visitor may ask the store, and a lock must not be held while it does.
+        let found: Vec<_> = self.read(|spaces| {
+            let entries = spaces.get(&space).into_iter();
+            entries
+                .flat_map(|entries| entries.range(prefix.to_vec()..))
+                .take_while(|(key, _)| key.starts_with(prefix))
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
+        });
+        found.iter().try_for_each(|(key, value)| visit(key, value))
+    }
+
+    fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {
+        Ok(self.read(|spaces| {
+            let entries = spaces.get(&space)?;
+            let end = match super::key::after_prefix(prefix) {
+                Some(end) => entries.range(prefix.to_vec()..end).next_back(),
+                None => entries.range(prefix.to_vec()..).next_back(),
+            };
+            end.map(|(key, value)| (key.clone(), value.clone()))
+        }))
+    }
+}

@@ -1,0 +1,344 @@
+//! What the values mean: typed records over a [`Store`]. Values are JSON, so that a stranger can read them.
+
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use asl::{ExecutionType, Value};
+use execution::{Event, Identity, Millis, Status};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Committer, Disk, Memory, Space, Store, StoreError, Write, key};
+use crate::description::{Activity, MachineStatus, StateMachine};
+
+/// What this server writes. A change that an older server would misread takes the next number.
+const FORMAT: u64 = 1;
+
+/// SHA-256.
+pub(crate) type Digest = [u8; 32];
+
+/// The digest of `text`.
+pub(crate) fn digest(text: &str) -> Digest {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// The clock that a data directory's instants are on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ClockRecord {
+    pub(crate) origin: Millis,
+    pub(crate) scale: f64,
+}
+
+/// A state machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct MachineRecord {
+    pub(crate) arn: Arc<str>,
+    pub(crate) name: Arc<str>,
+    pub(crate) definition: Arc<str>,
+    pub(crate) role_arn: Arc<str>,
+    pub(crate) express: bool,
+    pub(crate) status: MachineStatus,
+    pub(crate) creation_date: Millis,
+    pub(crate) update_date: Millis,
+    pub(crate) revision_id: Option<Arc<str>>,
+    pub(crate) logging: Option<Value>,
+    pub(crate) tracing: Option<Value>,
+    pub(crate) encryption: Option<Value>,
+}
+
+impl From<&StateMachine> for MachineRecord {
+    fn from(machine: &StateMachine) -> Self {
+        Self {
+            arn: machine.arn.clone(),
+            name: machine.name.clone(),
+            definition: machine.definition.clone(),
+            role_arn: machine.role_arn.clone(),
+            express: machine.kind == ExecutionType::Express,
+            status: machine.status,
+            creation_date: machine.creation_date,
+            update_date: machine.update_date,
+            revision_id: machine.revision_id.clone(),
+            logging: machine.logging.clone(),
+            tracing: machine.tracing.clone(),
+            encryption: machine.encryption.clone(),
+        }
+    }
+}
+
+/// The task that started an execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// The execution of the task.
+    pub(crate) arn: Arc<str>,
+    pub(crate) frame: u32,
+    pub(crate) attempt: u32,
+}
+
+/// How and when an execution ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    /// As the API spells it.
+    pub(crate) status: String,
+    pub(crate) at: Millis,
+}
+
+/// An execution; its input and output are in its journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExecutionRecord {
+    /// Names it in keys; never used twice.
+    pub(crate) number: u64,
+    pub(crate) identity: Identity,
+    /// Digest of its definition's text.
+    pub(crate) definition: Digest,
+    /// Digest of its input's compact text.
+    pub(crate) input: Digest,
+    pub(crate) start_date: Millis,
+    pub(crate) ended: Option<Ended>,
+    /// The task that started it, where one did.
+    pub(crate) origin: Option<Origin>,
+}
+
+impl ExecutionRecord {
+    /// Where it stands, as far as the disk knows.
+    pub(crate) fn status(&self) -> Status {
+        self.ended.as_ref().and_then(|ended| status_from_name(&ended.status)).unwrap_or(Status::Running)
+    }
+}
+
+/// The API's word for a status.
+pub(crate) const fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Running => "RUNNING",
+        Status::Succeeded => "SUCCEEDED",
+        Status::Failed => "FAILED",
+        Status::TimedOut => "TIMED_OUT",
+        Status::Aborted => "ABORTED",
+    }
+}
+
+/// The status that the API calls `name`.
+pub(crate) fn status_from_name(name: &str) -> Option<Status> {
+    [Status::Running, Status::Succeeded, Status::Failed, Status::TimedOut, Status::Aborted]
+        .into_iter()
+        .find(|status| status_name(*status) == name)
+}
+
+/// A store with its committer.
+pub(crate) struct Records {
+    store: RwLock<Option<Arc<dyn Store>>>,
+    pub(crate) committer: Committer,
+}
+
+impl Records {
+    /// Opens the store in `directory`, or one in memory.
+    pub(crate) fn open(directory: Option<&Path>) -> Result<Self, StoreError> {
+        match directory {
+            Some(directory) => Self::over(Arc::new(Disk::open(directory)?), directory),
+            None => Self::over(Arc::new(Memory::default()), Path::new("(memory)")),
+        }
+    }
+
+    /// Checks the format of `store`, or stamps a new one.
+    pub(crate) fn over(store: Arc<dyn Store>, directory: &Path) -> Result<Self, StoreError> {
+        match get::<u64>(&*store, Space::Meta, b"format")? {
+            Some(FORMAT) => {}
+            Some(found) => {
+                return Err(StoreError::Format { directory: directory.to_owned(), found, expected: FORMAT });
+            }
+            None => store.commit(&[put(Space::Meta, b"format".to_vec(), &FORMAT)])?,
+        }
+        let committer = Committer::start(Arc::clone(&store))
+            .map_err(|error| StoreError::Disk { directory: directory.to_owned(), reason: error.to_string() })?;
+        Ok(Self { store: RwLock::new(Some(store)), committer })
+    }
+
+    /// Makes durable what is under way and lets go of the directory.
+    pub(crate) fn close(&self) {
+        self.committer.close();
+        self.store.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
+        self.store.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)
+    }
+
+    /// The clock that the instants in this store are on.
+    pub(crate) fn clock(&self) -> Result<Option<ClockRecord>, StoreError> {
+        get(&*self.store()?, Space::Meta, b"clock")
+    }
+
+    /// Every state machine, by ARN.
+    pub(crate) fn machines(&self) -> Result<Vec<MachineRecord>, StoreError> {
+        self.all(Space::Machines, b"")
+    }
+
+    /// Every activity, by ARN.
+    pub(crate) fn activities(&self) -> Result<Vec<Activity>, StoreError> {
+        self.all(Space::Activities, b"")
+    }
+
+    /// The execution of this ARN.
+    pub(crate) fn execution(&self, arn: &str) -> Result<Option<ExecutionRecord>, StoreError> {
+        get(&*self.store()?, Space::Executions, arn.as_bytes())
+    }
+
+    /// The executions whose ARNs begin with `prefix`.
+    pub(crate) fn executions(&self, prefix: &str) -> Result<Vec<ExecutionRecord>, StoreError> {
+        self.all(Space::Executions, prefix.as_bytes())
+    }
+
+    /// ARNs of the open executions, oldest first.
+    pub(crate) fn open_executions(&self) -> Result<Vec<Arc<str>>, StoreError> {
+        let mut arns = Vec::new();
+        self.store()?.scan(Space::Open, b"", &mut |key, value| {
+            arns.push(decode_text(Space::Open, key, value)?);
+            Ok(())
+        })?;
+        Ok(arns)
+    }
+
+    /// The text of a definition.
+    pub(crate) fn definition(&self, digest: &Digest) -> Result<Arc<str>, StoreError> {
+        match self.store()?.get(Space::Definitions, digest)? {
+            Some(text) => decode_text(Space::Definitions, digest, &text),
+            None => Err(missing(Space::Definitions, digest)),
+        }
+    }
+
+    /// The events of an execution, in order. A gap is an error.
+    pub(crate) fn journal(&self, number: u64) -> Result<Vec<Event>, StoreError> {
+        let mut events: Vec<Event> = Vec::new();
+        self.store()?.scan(Space::Journal, &key::number(number), &mut |key, value| {
+            let expected = events.len() as u64;
+            match key::parse_journal(key) {
+                Some((_, index)) if index == expected => {}
+                _ => return Err(missing(Space::Journal, &key::journal(number, expected))),
+            }
+            events.append(&mut decode::<Vec<Event>>(Space::Journal, key, value)?);
+            Ok(())
+        })?;
+        Ok(events)
+    }
+
+    /// The first and the last event of an execution.
+    pub(crate) fn journal_ends(&self, number: u64) -> Result<Option<(Event, Event)>, StoreError> {
+        let store = self.store()?;
+        let first = store.get(Space::Journal, &key::journal(number, 0))?;
+        let last = store.last(Space::Journal, &key::number(number))?;
+        let (Some(first), Some((last_key, last))) = (first, last) else { return Ok(None) };
+        let mut first = decode::<Vec<Event>>(Space::Journal, &key::journal(number, 0), &first)?;
+        let last = decode::<Vec<Event>>(Space::Journal, &last_key, &last)?.pop();
+        Ok((!first.is_empty()).then(|| first.swap_remove(0)).zip(last))
+    }
+
+    /// A number that no execution has had.
+    pub(crate) fn next_number(&self) -> Result<u64, StoreError> {
+        let last = self.store()?.last(Space::Journal, b"")?;
+        Ok(last.and_then(|(key, _)| key::parse_journal(&key)).map_or(0, |(number, _)| number + 1))
+    }
+
+    fn all<T: DeserializeOwned>(&self, space: Space, prefix: &[u8]) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        self.store()?.scan(space, prefix, &mut |key, value| {
+            found.push(decode(space, key, value)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// The writes that records come down to.
+pub(crate) mod write {
+    use super::{
+        Activity, ClockRecord, Digest, Event, ExecutionRecord, MachineRecord, Millis, Space, Write, key, put, text,
+    };
+
+    pub(crate) fn clock(clock: &ClockRecord) -> Write {
+        put(Space::Meta, b"clock".to_vec(), clock)
+    }
+
+    pub(crate) fn machine(machine: &MachineRecord) -> Write {
+        put(Space::Machines, machine.arn.as_bytes().to_vec(), machine)
+    }
+
+    pub(crate) fn no_machine(arn: &str) -> Write {
+        remove(Space::Machines, arn.as_bytes().to_vec())
+    }
+
+    pub(crate) fn definition(digest: &Digest, definition: &str) -> Write {
+        text(Space::Definitions, digest.to_vec(), definition)
+    }
+
+    pub(crate) fn activity(activity: &Activity) -> Write {
+        put(Space::Activities, activity.arn.as_bytes().to_vec(), activity)
+    }
+
+    pub(crate) fn no_activity(arn: &str) -> Write {
+        remove(Space::Activities, arn.as_bytes().to_vec())
+    }
+
+    /// An execution's record, with its place among the open ones or without.
+    pub(crate) fn execution(record: &ExecutionRecord) -> [Write; 2] {
+        let arn = &record.identity.arn;
+        let open = match record.ended {
+            None => text(Space::Open, key::number(record.number), arn),
+            Some(_) => remove(Space::Open, key::number(record.number)),
+        };
+        [put(Space::Executions, arn.as_bytes().to_vec(), record), open]
+    }
+
+    /// Events of an execution, the first of them at `index`.
+    pub(crate) fn events(number: u64, index: u64, events: &[Event]) -> Write {
+        put(Space::Journal, key::journal(number, index), &events)
+    }
+
+    pub(crate) fn due(due: Millis, number: u64, arn: &str) -> Write {
+        text(Space::Due, key::due(due, number), arn)
+    }
+
+    pub(crate) fn no_due(due: Millis, number: u64) -> Write {
+        remove(Space::Due, key::due(due, number))
+    }
+
+    fn remove(space: Space, key: Vec<u8>) -> Write {
+        Write { space, key, value: None }
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "records are plain data with text keys: JSON takes them, and memory is all it writes to"
+)]
+fn put<T: Serialize>(space: Space, key: Vec<u8>, value: &T) -> Write {
+    Write { space, key, value: Some(serde_json::to_vec(value).expect("a record has a JSON form")) }
+}
+
+fn text(space: Space, key: Vec<u8>, text: &str) -> Write {
+    Write { space, key, value: Some(text.as_bytes().to_vec()) }
+}
+
+fn get<T: DeserializeOwned>(store: &dyn Store, space: Space, key: &[u8]) -> Result<Option<T>, StoreError> {
+    store.get(space, key)?.map(|value| decode(space, key, &value)).transpose()
+}
+
+fn decode<T: DeserializeOwned>(space: Space, key: &[u8], value: &[u8]) -> Result<T, StoreError> {
+    let mut reader = serde_json::Deserializer::from_slice(value);
+    // What was written may nest deeper than what the API lets in: states build values too.
+    reader.disable_recursion_limit();
+    T::deserialize(&mut reader)
+        .and_then(|decoded| reader.end().map(|()| decoded))
+        .map_err(|error| undecodable(space, key, &error.to_string()))
+}
+
+fn decode_text(space: Space, key: &[u8], value: &[u8]) -> Result<Arc<str>, StoreError> {
+    std::str::from_utf8(value).map(Arc::from).map_err(|error| undecodable(space, key, &error.to_string()))
+}
+
+fn undecodable(space: Space, key: &[u8], reason: &str) -> StoreError {
+    StoreError::Undecodable { space: space.name(), key: key::printable(key), reason: reason.to_owned() }
+}
+
+fn missing(space: Space, key: &[u8]) -> StoreError {
+    StoreError::Missing { space: space.name(), key: key::printable(key) }
+}

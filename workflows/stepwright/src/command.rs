@@ -1,0 +1,10 @@
+//! The commands, one file each.
+
+pub(crate) mod approve;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod redrive;
+pub(crate) mod serve;
+pub(crate) mod start;
+pub(crate) mod stop;
+pub(crate) mod validate;

@@ -1,0 +1,269 @@
+//! `stepwright serve`: the engine with its API, the Lambda host and the sandbox, in one process.
+
+mod ready;
+mod world;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use api::{Listener, Options, Server};
+use engine::Engine;
+use tracing_subscriber::EnvFilter;
+
+use crate::clock::ClockOptions;
+use crate::definitions::{self, Deployed, Source};
+use crate::failure::{Exit, Failure};
+use crate::screen::Screen;
+use crate::stack::{self, Stack};
+use world::World;
+
+/// Serves the Step Functions API until SIGTERM or SIGINT.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Port of the Step Functions API; 0 takes any free one. The Lambda host is on the next, the sandbox on the one
+    /// after.
+    #[arg(long, default_value_t = 8083)]
+    port: u16,
+    /// Address to listen on. Anybody who reaches it may start and stop executions: there is no authentication.
+    #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
+    /// Where state is kept; without it, in memory, and gone when the server stops.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// A folder with definitions: each `NAME/definition.asl.json` under it becomes the state machine NAME
+    /// [default: statemachines, where it is there].
+    #[arg(long, value_name = "DIR")]
+    definitions: Option<PathBuf>,
+    /// The local stack: values of placeholders, Lambda functions, activities [default: infra/local/stack.json, where
+    /// it is there].
+    #[arg(long, value_name = "FILE")]
+    stack: Option<PathBuf>,
+    /// The account, twelve digits.
+    #[arg(long, value_name = "ID", default_value = "123456789012", value_parser = account)]
+    account: String,
+    /// The region.
+    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+    region: String,
+    /// Where service integrations go: `sandbox` (a simulated account in this process), `aws`, or a URL.
+    #[arg(long, value_name = "sandbox|aws|URL", default_value = "sandbox")]
+    aws_endpoint: AwsEndpoint,
+    /// Everything random in the sandbox is drawn from this number.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    sandbox_seed: u64,
+    /// Port of the sandbox [default: two after --port].
+    #[arg(long, value_name = "PORT")]
+    sandbox_port: Option<u16>,
+    /// The Lambda Runtime API binary that serves every function of the stack [default: `bootstrap` beside this
+    /// executable].
+    #[arg(long, value_name = "FILE")]
+    lambda_binary: Option<PathBuf>,
+    /// Port of the Lambda host's Invoke API [default: the one after --port].
+    #[arg(long, value_name = "PORT")]
+    lambda_port: Option<u16>,
+    /// A variable in every function's environment; may be repeated. The stack's own win.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    function_env: Vec<(String, String)>,
+    #[command(flatten)]
+    clock: ClockOptions,
+}
+
+/// Where service integrations go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum AwsEndpoint {
+    Sandbox,
+    Aws,
+    Url(String),
+}
+
+impl FromStr for AwsEndpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "sandbox" => Ok(Self::Sandbox),
+            "aws" => Ok(Self::Aws),
+            url if url.starts_with("http://") || url.starts_with("https://") => Ok(Self::Url(url.to_owned())),
+            _ => Err("give sandbox, aws, or a URL that begins with http:// or https://".to_owned()),
+        }
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let twelve = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    twelve.then(|| text.to_owned()).ok_or_else(|| "give an account's twelve digits".to_owned())
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("give NAME=VALUE".to_owned()),
+    }
+}
+
+impl Arguments {
+    /// The address of a part: its own port, or the one `after` the API's.
+    fn part(&self, own: Option<u16>, after: u16) -> Result<SocketAddr, Failure> {
+        let port = match own {
+            Some(port) => port,
+            None if self.port == 0 => 0,
+            None => self.port.checked_add(after).ok_or_else(|| {
+                Failure::usage(format!("--port: there is no port {after} after {}", self.port))
+                    .remedy("choose a smaller one, or say --lambda-port and --sandbox-port")
+            })?,
+        };
+        Ok(SocketAddr::new(self.listen, port))
+    }
+}
+
+pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Failure> {
+    log();
+    let stack = stack::read(arguments.stack.as_deref())?;
+    let sources = definitions::find(arguments.definitions.as_deref())?;
+    let resolved = resolve(&arguments, &stack, &sources)?;
+    // Listening comes first: functions are told where the API is, and callers wait rather than being refused.
+    let options = Options::on(SocketAddr::new(arguments.listen, arguments.port));
+    let listener = Listener::bind(options).await.map_err(could_not_start)?;
+    let world = World::start(&arguments, &stack, listener.address()).await?;
+    match open(&arguments, &world, &stack, resolved).await {
+        Ok((engine, deployed)) => {
+            let server = listener.serve(engine.clone());
+            ready::announce(screen, &arguments, &world, server.address(), &stack, &deployed);
+            wait_for_signal().await;
+            stop(screen, server, &engine, world).await;
+            Ok(())
+        }
+        Err(failure) => {
+            world.stop().await;
+            Err(failure)
+        }
+    }
+}
+
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    // A second subscriber is refused, which only a test could meet.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+fn could_not_start(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, error.to_string())
+}
+
+/// Every definition without its placeholders.
+fn resolve(arguments: &Arguments, stack: &Stack, sources: &[Source]) -> Result<Vec<(Source, String)>, Failure> {
+    let placeholders = definitions::placeholders(&arguments.account, &arguments.region, stack, sources);
+    sources.iter().map(|source| Ok((source.clone(), definitions::resolved(source, &placeholders)?))).collect()
+}
+
+/// Opens the engine and gives it the stack's activities and the folder's state machines.
+async fn open(
+    arguments: &Arguments,
+    world: &World,
+    stack: &Stack,
+    definitions: Vec<(Source, String)>,
+) -> Result<(Engine, Vec<Deployed>), Failure> {
+    let config = engine::Config {
+        account: arguments.account.clone(),
+        region: arguments.region.clone(),
+        data_dir: arguments.data_dir.clone(),
+        aws: world.aws(),
+        lambda_endpoint: world.lambda_url(),
+        clock: world.clock.clone(),
+        limits: execution::Limits::default(),
+    };
+    let engine = Engine::open(config).await.map_err(could_not_start)?;
+    match equip(&engine, stack, definitions).await {
+        Ok(deployed) => Ok((engine, deployed)),
+        Err(failure) => {
+            engine.shutdown().await;
+            Err(failure)
+        }
+    }
+}
+
+async fn equip(engine: &Engine, stack: &Stack, definitions: Vec<(Source, String)>) -> Result<Vec<Deployed>, Failure> {
+    for activity in &stack.activities {
+        engine
+            .create_activity(activity)
+            .await
+            .map_err(|error| could_not_start(format!("--stack: activities: {activity}: {error}")))?;
+    }
+    let mut deployed = Vec::new();
+    for (source, definition) in definitions {
+        deployed.push(definitions::deploy(engine, &source, definition).await?);
+    }
+    Ok(deployed)
+}
+
+/// Returns at SIGTERM or SIGINT.
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::warn!("signals cannot be received; the server ends when it is killed");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Callers first, then the engine, then what it works with.
+async fn stop(screen: &Screen, server: Server, engine: &Engine, world: World) {
+    if !screen.is_json() {
+        screen.line("stopping");
+    }
+    server.stop().await;
+    engine.shutdown().await;
+    world.stop().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn arguments(line: &[&str]) -> Arguments {
+        Line::parse_from(["serve"].iter().chain(line)).arguments
+    }
+
+    #[test]
+    fn parts_follow_the_apis_port() {
+        let port = |line: &[&str], own| arguments(line).part(own, 2).unwrap().port();
+        assert_eq!(port(&[], None), 8085);
+        assert_eq!(port(&["--port", "0"], None), 0);
+        assert_eq!(port(&["--port", "9000"], Some(1234)), 1234);
+        let failure = arguments(&["--port", "65535"]).part(None, 1).unwrap_err();
+        assert!(failure.message.starts_with("--port: "), "{}", failure.message);
+    }
+
+    #[test]
+    fn the_defaults_stay_on_this_machine() {
+        let defaults = arguments(&[]);
+        assert!(defaults.listen.is_loopback());
+        assert_eq!(defaults.aws_endpoint, AwsEndpoint::Sandbox);
+        assert_eq!(defaults.account, "123456789012");
+    }
+
+    #[test]
+    fn variables_are_split_at_the_first_sign() {
+        assert_eq!(arguments(&["--function-env", "A=b=c"]).function_env, [("A".to_owned(), "b=c".to_owned())]);
+        assert!(variable("=x").is_err() && variable("x").is_err());
+    }
+
+    #[test]
+    fn every_definition_is_resolved_before_anything_starts() {
+        let source = Source { name: "m".into(), file: "f".into(), text: "\"${MStateMachineArn} ${Gone}\"".into() };
+        let failure = resolve(&arguments(&[]), &Stack::default(), &[source]).unwrap_err();
+        assert!(failure.message.contains("${Gone}"), "{}", failure.message);
+    }
+}

@@ -1,0 +1,147 @@
+//! What the server says when it is ready: a line per endpoint for people, one JSON line for programs.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value as Json, json};
+
+use super::world::{World, reachable};
+use super::{Arguments, AwsEndpoint};
+use crate::definitions::Deployed;
+use crate::screen::{Screen, Tone};
+use crate::stack::Stack;
+
+/// Says it.
+pub(super) fn announce(
+    screen: &Screen,
+    arguments: &Arguments,
+    world: &World,
+    api: SocketAddr,
+    stack: &Stack,
+    deployed: &[Deployed],
+) {
+    let facts = Facts {
+        api: format!("http://{}", reachable(api)),
+        lambda: world.lambda_url(),
+        aws: world.aws_url(),
+        sandbox: world.sandbox_url(),
+        scale: world.clock.scale(),
+        origin: world.clock.origin(),
+    };
+    if screen.is_json() {
+        screen.line(&facts.document(arguments, stack, deployed).to_string());
+    } else {
+        screen.line(&facts.text(screen, arguments, stack, deployed));
+    }
+}
+
+/// What came out when everything was started.
+struct Facts {
+    api: String,
+    lambda: Option<String>,
+    aws: Option<String>,
+    sandbox: Option<String>,
+    scale: f64,
+    origin: i64,
+}
+
+impl Facts {
+    fn document(&self, arguments: &Arguments, stack: &Stack, deployed: &[Deployed]) -> Json {
+        json!({
+            "ready": true,
+            "stepFunctions": self.api,
+            "lambda": self.lambda,
+            "aws": self.aws,
+            "sandbox": self.sandbox,
+            "account": arguments.account,
+            "region": arguments.region,
+            "dataDir": arguments.data_dir,
+            "timeScale": self.scale,
+            "timeOrigin": self.origin,
+            "stateMachines": deployed,
+            "functions": stack.functions.keys().collect::<Vec<_>>(),
+            "activities": stack.activities,
+        })
+    }
+
+    fn text(&self, screen: &Screen, arguments: &Arguments, stack: &Stack, deployed: &[Deployed]) -> String {
+        let kept = match &arguments.data_dir {
+            Some(folder) => format!("state in {}", folder.display()),
+            None => "state in memory: gone when the server stops (--data-dir DIR keeps it)".to_owned(),
+        };
+        let mut lines = vec![line(screen, "Step Functions", &self.api, &kept)];
+        if let Some(lambda) = &self.lambda {
+            let functions = stack.functions.len();
+            lines.push(line(screen, "Lambda", lambda, &format!("{functions} functions")));
+        }
+        lines.push(match (&arguments.aws_endpoint, &self.sandbox, &self.aws) {
+            (_, Some(sandbox), _) => line(
+                screen,
+                "Sandbox",
+                sandbox,
+                &format!("a simulated AWS account, for trying and testing; seed {}", arguments.sandbox_seed),
+            ),
+            (AwsEndpoint::Url(_), _, Some(url)) => line(screen, "AWS", url, "service integrations go there"),
+            _ => line(screen, "AWS", "aws", "service integrations go to AWS itself"),
+        });
+        if (self.scale - 1.0).abs() > f64::EPSILON {
+            let note = "virtual seconds per real second: waits, time-outs, retries and the sandbox";
+            lines.push(line(screen, "Time", &format!("× {}", self.scale), note));
+        }
+        if !deployed.is_empty() {
+            let names: Vec<&str> = deployed.iter().map(|machine| &*machine.name).collect();
+            lines.push(line(screen, "State machines", &names.join(", "), ""));
+        }
+        lines.push(screen.paint(Tone::Good, "ready"));
+        lines.join("\n")
+    }
+}
+
+fn line(screen: &Screen, what: &str, place: &str, note: &str) -> String {
+    let head = screen.paint(Tone::Strong, &format!("{what:<15}"));
+    format!("{head} {place}  {}", screen.paint(Tone::Quiet, note)).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::definitions::Change;
+    use crate::screen::Format;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            api: "http://127.0.0.1:8083".into(),
+            lambda: Some("http://127.0.0.1:8084".into()),
+            aws: Some("http://127.0.0.1:8085".into()),
+            sandbox: Some("http://127.0.0.1:8085".into()),
+            scale: 60.0,
+            origin: 5,
+        }
+    }
+
+    fn deployed() -> [Deployed; 1] {
+        [Deployed { name: "m".into(), arn: "arn:m".into(), change: Change::Created }]
+    }
+
+    #[test]
+    fn people_see_a_line_for_each_endpoint() {
+        let screen = Screen { format: Format::Text, colour: false, width: 100 };
+        let arguments = Line::parse_from(["serve"]).arguments;
+        insta::assert_snapshot!(facts().text(&screen, &arguments, &Stack::default(), &deployed()));
+    }
+
+    #[test]
+    fn programs_see_one_document() {
+        let arguments = Line::parse_from(["serve", "--data-dir", "d"]).arguments;
+        let document = facts().document(&arguments, &Stack::default(), &deployed());
+        assert!(!document.to_string().contains('\n'));
+        insta::assert_json_snapshot!(document);
+    }
+}

@@ -1,0 +1,188 @@
+//! What the engine works with: time, AWS or the sandbox, and the Lambda host.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use engine::{Clock, aws};
+use lambda_host::LambdaHost;
+use sandbox::Sandbox;
+
+use super::{Arguments, AwsEndpoint, could_not_start};
+use crate::environment;
+use crate::failure::{Exit, Failure};
+use crate::stack::{Function, Stack};
+
+/// Invocations of one function at once.
+const CONCURRENCY: usize = 16;
+/// The port that a Redis listens on where nobody says otherwise.
+const REDIS_PORT: u16 = 6379;
+
+/// The engine's surroundings, running.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) clock: Clock,
+    endpoint: AwsEndpoint,
+    sandbox: Option<Sandbox>,
+    lambdas: Option<LambdaHost>,
+}
+
+impl World {
+    /// Starts what `arguments` and `stack` ask for; functions are told that the API is at `api`.
+    pub(super) async fn start(arguments: &Arguments, stack: &Stack, api: SocketAddr) -> Result<Self, Failure> {
+        let clock = arguments.clock.clock();
+        let sandbox = match arguments.aws_endpoint {
+            AwsEndpoint::Sandbox => Some(start_sandbox(arguments, &clock).await?),
+            AwsEndpoint::Aws | AwsEndpoint::Url(_) => None,
+        };
+        let mut world = Self { clock, endpoint: arguments.aws_endpoint.clone(), sandbox, lambdas: None };
+        if !stack.functions.is_empty() {
+            match start_lambdas(arguments, stack, &world, api).await {
+                Ok(lambdas) => world.lambdas = Some(lambdas),
+                Err(failure) => {
+                    world.stop().await;
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(world)
+    }
+
+    /// Where service integrations go.
+    pub(super) fn aws(&self) -> aws::Endpoint {
+        self.aws_url().map_or(aws::Endpoint::Aws, aws::Endpoint::Url)
+    }
+
+    /// The URL of the AWS endpoint; `None` for AWS itself.
+    pub(super) fn aws_url(&self) -> Option<String> {
+        match (&self.endpoint, &self.sandbox) {
+            (AwsEndpoint::Url(url), _) => Some(url.clone()),
+            (_, Some(sandbox)) => Some(sandbox.url()),
+            _ => None,
+        }
+    }
+
+    /// The URL of the sandbox, where one runs in this process.
+    pub(super) fn sandbox_url(&self) -> Option<String> {
+        self.sandbox.as_ref().map(Sandbox::url)
+    }
+
+    /// Base URL of the Lambda host's Invoke API.
+    pub(super) fn lambda_url(&self) -> Option<String> {
+        self.lambdas.as_ref().map(LambdaHost::url)
+    }
+
+    pub(super) async fn stop(self) {
+        if let Some(lambdas) = self.lambdas {
+            lambdas.shutdown().await;
+        }
+        if let Some(sandbox) = self.sandbox {
+            sandbox.shutdown().await;
+        }
+    }
+}
+
+async fn start_sandbox(arguments: &Arguments, clock: &Clock) -> Result<Sandbox, Failure> {
+    let port = environment::variable("REDIS_PORT");
+    let redis_port = port.map_or(Ok(REDIS_PORT), |port| {
+        port.parse().map_err(|_| Failure::usage(format!("REDIS_PORT: '{port}' is no port")))
+    })?;
+    let config = sandbox::Config {
+        listen: arguments.part(arguments.sandbox_port, 2)?,
+        seed: arguments.sandbox_seed,
+        time_scale: clock.scale(),
+        time_origin_ms: Some(clock.origin()),
+        time: sandbox::Time::System,
+        account: arguments.account.clone(),
+        region: arguments.region.clone(),
+        redis_host: environment::variable("REDIS_HOST").unwrap_or_else(|| "127.0.0.1".to_owned()),
+        redis_port,
+    };
+    Sandbox::start(config).await.map_err(could_not_start)
+}
+
+async fn start_lambdas(
+    arguments: &Arguments,
+    stack: &Stack,
+    world: &World,
+    api: SocketAddr,
+) -> Result<LambdaHost, Failure> {
+    let binary = binary(arguments)?;
+    let functions = stack.functions.iter().map(|(name, function)| deployed(name, function, &binary)).collect();
+    let config = lambda_host::Config {
+        listen: arguments.part(arguments.lambda_port, 1)?,
+        region: arguments.region.clone(),
+        account: arguments.account.clone(),
+        functions,
+        common_environment: common_environment(arguments, world, api),
+        limits: lambda_host::Limits::default(),
+    };
+    LambdaHost::start(config).await.map_err(could_not_start)
+}
+
+fn deployed(name: &str, function: &Function, binary: &std::path::Path) -> lambda_host::Function {
+    lambda_host::Function {
+        name: name.to_owned(),
+        binary: binary.to_owned(),
+        timeout: Duration::from_secs(function.timeout_seconds),
+        memory_mb: function.memory_mb,
+        environment: function.environment.clone(),
+        max_concurrency: CONCURRENCY,
+    }
+}
+
+/// The binary that serves the functions.
+fn binary(arguments: &Arguments) -> Result<PathBuf, Failure> {
+    if let Some(binary) = &arguments.lambda_binary {
+        return Ok(binary.clone());
+    }
+    let beside = std::env::current_exe().ok().map(|this| this.with_file_name("bootstrap")).filter(|it| it.is_file());
+    beside.ok_or_else(|| {
+        Failure::new(
+            Exit::Failed,
+            "--lambda-binary: the stack has functions, and there is no `bootstrap` beside this executable",
+        )
+        .remedy("build it with `cargo build -p bootstrap`, or name it with --lambda-binary FILE")
+    })
+}
+
+/// What every function gets: endpoints, credentials, time, and what the command line says.
+fn common_environment(arguments: &Arguments, world: &World, api: SocketAddr) -> BTreeMap<String, String> {
+    let mut variables = environment::for_functions(world.aws_url().is_none());
+    let mut set = |name: &str, value: String| variables.insert(name.to_owned(), value);
+    set("AWS_ENDPOINT_URL_SFN", format!("http://{}", reachable(api)));
+    if let Some(url) = world.aws_url() {
+        set("AWS_ENDPOINT_URL", url);
+        set("AWS_ACCESS_KEY_ID", "test".to_owned());
+        set("AWS_SECRET_ACCESS_KEY", "test".to_owned());
+    }
+    set("OPS_TIME_SCALE", world.clock.scale().to_string());
+    set("OPS_TIME_ORIGIN", world.clock.origin().to_string());
+    for (name, value) in &arguments.function_env {
+        set(name, value.clone());
+    }
+    variables
+}
+
+/// An address that this machine can call: one that listens everywhere is called on loopback.
+pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => ([127, 0, 0, 1], v4.port()).into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => (std::net::Ipv6Addr::LOCALHOST, v6.port()).into(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_listens_everywhere_is_called_on_loopback() {
+        let at = |text: &str| reachable(text.parse().unwrap()).to_string();
+        assert_eq!(at("0.0.0.0:80"), "127.0.0.1:80");
+        assert_eq!(at("[::]:80"), "[::1]:80");
+        assert_eq!(at("10.0.0.1:80"), "10.0.0.1:80");
+    }
+}
