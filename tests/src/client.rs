@@ -13,9 +13,7 @@ use serde_json::Value;
 /// The real SDK's client against the server on `port`.
 #[must_use]
 pub fn step_functions(port: u16) -> aws_sdk_sfn::Client {
-    let http = Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
+    let http = Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
     let credentials = Credentials::new("test", "test", None, None, "test");
     let config = aws_sdk_sfn::Config::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -71,16 +71,8 @@ impl Stack {
         let account = Account::start(options.scale, origin, redis, folder.path()).await;
         let port = free_port();
         let server = serve(&options, &account, &folder, port, origin).await;
-        let mut stack = Self {
-            server,
-            worker: None,
-            account,
-            client: step_functions(port),
-            port,
-            origin,
-            options,
-            folder,
-        };
+        let mut stack =
+            Self { server, worker: None, account, client: step_functions(port), port, origin, options, folder };
         if stack.options.worker {
             stack.start_worker();
         }
@@ -99,6 +91,7 @@ impl Stack {
         let activity = "arn:aws:states:us-east-1:123456789012:activity:recovery-watcher";
         environment.extend([
             ("RECOVERY_WATCHER_ACTIVITY_ARN", activity.to_owned()),
+            ("DB_INSTANCE_ID", "orders-db".to_owned()),
             ("OPS_TIME_SCALE", self.options.scale.to_string()),
             ("OPS_TIME_ORIGIN", self.origin.to_string()),
         ]);

@@ -84,7 +84,8 @@ async fn hanging_tasks_are_restarted_through_throttling_and_a_503() {
     let ended = stack.ended(&execution).await;
     succeeded(&ended);
     assert_eq!(stack.account.calls("UpdateService").await.len(), 1, "one restart, after two refusals");
-    let failed = stack.history(&execution).await.iter().filter(|event| event.task_failed_event_details().is_some()).count();
+    let failed =
+        stack.history(&execution).await.iter().filter(|event| event.task_failed_event_details().is_some()).count();
     assert!(failed >= 2, "{failed} refusals stand in the history");
 }
 
@@ -148,9 +149,16 @@ async fn a_failure_reaches_the_dead_letter_queue_and_can_be_redriven() {
     let stack = Stack::start(Options::default()).await;
     overload(&stack).await;
     // The dependency stays away longer than every retry.
-    stack.account.fault("application-autoscaling", "RegisterScalableTarget", 100, json!({"kind": "error", "status": 503})).await;
+    stack
+        .account
+        .fault("application-autoscaling", "RegisterScalableTarget", 100, json!({"kind": "error", "status": 503}))
+        .await;
     let (status, failure) = stack.ended(&stack.remediate(&event("scale_up", "api", "incident-8")).await).await;
-    assert_eq!((status, &failure["error"]), (ExecutionStatus::Failed, &json!("Ops.DependencyUnavailable")), "{failure}");
+    assert_eq!(
+        (status, &failure["error"]),
+        (ExecutionStatus::Failed, &json!("Ops.DependencyUnavailable")),
+        "{failure}"
+    );
     assert_eq!(stack.account.calls("SendMessage").await.len(), 1);
 
     stack.account.control("DELETE", "faults", Value::Null).await;

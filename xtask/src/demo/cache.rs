@@ -1,4 +1,7 @@
 //! A real Redis with a catalogue in it, and neighbours that must not be harmed.
+//!
+//! The catalogue's application reads through the namespace's version, `catalog:v<version>:product:<n>`: raising the
+//! version makes every older entry invisible at once, and Redis forgets them as they expire.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -8,6 +11,8 @@ use crate::service::redis::Redis;
 
 /// Keys of the namespace that the story clears.
 const ENTRIES: usize = 500;
+/// Where the namespace's version stands; absent means 0.
+const VERSION: &str = "catalog:ver";
 /// How many keys share the server with it.
 pub(crate) const NEIGHBOURS: usize = 4;
 const OTHERS: [&str; NEIGHBOURS] = ["session:alice", "lock:order-17", "queue:mail", "ratelimit:10.0.0.1"];
@@ -24,7 +29,7 @@ impl Cache {
         let cache = Self { port: redis.port() };
         let mut connection = cache.connect()?;
         for entry in 0..ENTRIES {
-            connection.integer_or_ok(&["SET", &format!("catalog:product:{entry}"), "stale"])?;
+            connection.integer_or_ok(&["SET", &key(0, entry), "stale"])?;
         }
         for neighbour in OTHERS {
             connection.integer_or_ok(&["SET", neighbour, "precious"])?;
@@ -37,9 +42,11 @@ impl Cache {
         self.count(OTHERS.iter().map(|name| (*name).to_owned()))
     }
 
-    /// How many keys of the catalogue are there.
+    /// How many entries of the catalogue its application sees.
     pub(crate) fn entries(&self) -> Result<usize, Failure> {
-        self.count((0..ENTRIES).map(|entry| format!("catalog:product:{entry}")))
+        // INCRBY 0 reads a number, and 0 where there is none.
+        let version = self.connect()?.integer_or_ok(&["INCRBY", VERSION, "0"])?;
+        self.count((0..ENTRIES).map(|entry| key(version, entry)))
     }
 
     fn count(&self, keys: impl Iterator<Item = String>) -> Result<usize, Failure> {
@@ -55,6 +62,11 @@ impl Cache {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).during(|| "Redis".to_owned())?;
         Ok(Connection(BufReader::new(stream)))
     }
+}
+
+/// Where the catalogue's application keeps an entry.
+fn key(version: usize, entry: usize) -> String {
+    format!("catalog:v{version}:product:{entry}")
 }
 
 /// The few words of Redis's protocol (RESP 2) that this needs.

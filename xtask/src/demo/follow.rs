@@ -24,11 +24,13 @@ pub(crate) struct Told {
     /// How it stood when the incident began.
     pub(crate) symptom: String,
     pub(crate) ending: Ending,
+    /// How it stood when the execution ended, where that was as told.
+    pub(crate) outcome: Result<String, Failure>,
 }
 
 /// Injects the incidents of stories when their alarms ring, and follows their executions.
 pub(crate) struct Follower<'a> {
-    stack: &'a Stack,
+    stack: &'a mut Stack,
     stage: &'a Stage,
     begin: Moment,
     limit: Duration,
@@ -44,11 +46,11 @@ struct Followed {
     /// What was shown of each row: its result.
     shown: BTreeMap<(String, u64, i64), String>,
     approved: bool,
-    ending: Option<Ending>,
+    ending: Option<(Ending, Result<String, Failure>)>,
 }
 
 impl<'a> Follower<'a> {
-    pub(crate) fn new(stack: &'a Stack, stage: &'a Stage, stories: Vec<Story>, limit: Duration) -> Self {
+    pub(crate) fn new(stack: &'a mut Stack, stage: &'a Stage, stories: Vec<Story>, limit: Duration) -> Self {
         Self { stack, stage, begin: clock::now(), limit, pending: stories, followed: Vec::new() }
     }
 
@@ -57,6 +59,9 @@ impl<'a> Follower<'a> {
         while !self.pending.is_empty() || self.followed.iter().any(|followed| followed.ending.is_none()) {
             self.begin_those_that_ring()?;
             self.look()?;
+            if let Some(ended) = self.stack.ended() {
+                return Err(Failure::new(format!("{ended}: its log follows")));
+            }
             if self.begin.elapsed() > self.limit {
                 let (limit, open) = (clock::readable(self.limit), self.stuck().join("; "));
                 return Err(Failure::new(format!("not ended after {limit}: {open}")));
@@ -64,7 +69,8 @@ impl<'a> Follower<'a> {
             std::thread::sleep(PAUSE);
         }
         let ended = self.followed.into_iter().filter_map(|Followed { story, arn, symptom, ending, .. }| {
-            Some(Told { story, arn, symptom, ending: ending? })
+            let (ending, outcome) = ending?;
+            Some(Told { story, arn, symptom, ending, outcome })
         });
         Ok(ended.collect())
     }
@@ -97,7 +103,8 @@ impl<'a> Follower<'a> {
             followed.show(&ending.timeline());
             if ending.status() != "RUNNING" {
                 println!("{}■ {} after {}", followed.prefix(), ending.status(), ending.took());
-                followed.ending = Some(ending);
+                let outcome = followed.story.outcome(self.stage, &ending);
+                followed.ending = Some((ending, outcome));
             } else if !followed.approved {
                 followed.approved = followed.story.approve(self.stack)?;
             }

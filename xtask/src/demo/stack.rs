@@ -38,6 +38,7 @@ pub(crate) struct Stack {
 struct Ready {
     engine: String,
     sandbox: String,
+    account: String,
     /// Virtual seconds per real second, and the instant at which both agree: for every other process.
     time: [String; 2],
 }
@@ -82,6 +83,8 @@ impl Stack {
         worker.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", REGION);
         let [scale, origin] = &self.ready.time;
         worker.env("OPS_TIME_SCALE", scale).env("OPS_TIME_ORIGIN", origin);
+        let activity = format!("arn:aws:states:{REGION}:{}:activity:recovery-watcher", self.ready.account);
+        worker.env("RECOVERY_WATCHER_ACTIVITY_ARN", activity).env("DB_INSTANCE_ID", "orders-db");
         let log = log(&self.logs, "recovery-watcher")?;
         worker.stdout(log.try_clone().during(|| "the worker's log".to_owned())?).stderr(log);
         Service::start(worker, "recovery-watcher")
@@ -137,7 +140,7 @@ impl Stack {
     }
 
     /// How it ended, if a process of it did.
-    fn ended(&mut self) -> Option<String> {
+    pub(crate) fn ended(&mut self) -> Option<String> {
         let server = self.server.ended().map(|status| format!("stepwright serve ended with {status}"));
         let worker = self.worker.as_mut().and_then(Service::ended);
         server.or_else(|| worker.map(|status| format!("recovery-watcher ended with {status}")))
@@ -237,7 +240,7 @@ impl Ready {
         let text = |name: &str| document[name].as_str().map(str::to_owned);
         let number = |name: &str| document[name].is_number().then(|| document[name].to_string());
         let time = [number("timeScale")?, number("timeOrigin")?];
-        Some(Self { engine: text("stepFunctions")?, sandbox: text("sandbox")?, time })
+        Some(Self { engine: text("stepFunctions")?, sandbox: text("sandbox")?, account: text("account")?, time })
     }
 }
 
@@ -248,7 +251,7 @@ mod tests {
     #[test]
     fn the_ready_line_says_where_and_when() {
         let line = r#"{"ready": true, "stepFunctions": "http://127.0.0.1:1", "sandbox": "http://127.0.0.1:3",
-            "timeScale": 30.0, "timeOrigin": 1700000000000}"#;
+            "account": "123456789012", "timeScale": 30.0, "timeOrigin": 1700000000000}"#;
         let ready = Ready::read(line).unwrap();
         assert_eq!((ready.engine.as_str(), ready.sandbox.as_str()), ("http://127.0.0.1:1", "http://127.0.0.1:3"));
         assert_eq!(ready.time, ["30.0", "1700000000000"]);
