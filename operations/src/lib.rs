@@ -1,1 +1,24 @@
 //! Pure decision logic shared by Lambdas and workers.
+//!
+//! Nothing here reads a clock, an environment variable, a socket or a random source: every function takes what
+//! it needs as arguments and answers with a value. Lambdas and workers gather the facts, ask this crate what to
+//! do, and do it.
+
+pub mod answer;
+pub mod call;
+pub mod catalogue;
+pub mod diagnosis;
+pub mod error;
+pub mod field;
+pub mod incident;
+pub mod message;
+
+pub mod metrics;
+pub mod plan;
+pub mod policy;
+pub mod snapshot;
+pub mod symptom;
+pub mod time;
+pub mod verify;
+
+pub use error::Error;

@@ -1,0 +1,165 @@
+//! The watcher against the sandbox. Time is virtual: waiting moves the sandbox's world.
+
+use super::*;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use clients::clock::Driver;
+use clients::http::Http;
+use sandbox::{Config, Fault, FaultKind, RolloutOutcome, Sandbox, Time};
+use std::sync::Arc;
+
+const START_MS: i64 = 1_795_176_000_000;
+
+#[derive(Debug, Clone)]
+struct World(Arc<Sandbox>);
+
+impl Driver for World {
+    fn now(&self) -> i64 {
+        self.0.now_ms()
+    }
+
+    fn advance(&self, by: Duration) {
+        self.0.advance(by).expect("the sandbox's time is manual");
+    }
+}
+
+impl World {
+    async fn start() -> Self {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            time: Time::Manual { start_ms: START_MS },
+            ..Config::default()
+        };
+        Self(Arc::new(Sandbox::start(config).await.expect("a sandbox")))
+    }
+
+    fn aws(&self) -> aws_types::SdkConfig {
+        let http = Http::new(Duration::from_secs(1), Duration::from_secs(5));
+        aws_types::SdkConfig::builder()
+            .behavior_version(aws_sdk_ecs::config::BehaviorVersion::latest())
+            .region(aws_types::region::Region::new("us-east-1"))
+            .endpoint_url(self.0.url())
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+            .retry_config(aws_smithy_types::retry::RetryConfig::disabled())
+            .http_client(http.shared())
+            .build()
+    }
+
+    async fn watch(&self, input: Value) -> Result<Value, Error> {
+        let clock = Clock::driven(Arc::new(self.clone()));
+        let environment =
+            Environment::of([("DB_INSTANCE_ID", "orders-db"), ("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", "1")]);
+        RecoveryWatcher::new(&self.aws(), environment, clock).run(input, &Task::detached()).await
+    }
+
+    /// Restarts a service; the primary deployment and the task ids from before.
+    async fn restart(&self, service: &str) -> Value {
+        let client = aws_sdk_ecs::Client::new(&self.aws());
+        let described = clients::read::ecs::service(&client, "production", service).await.unwrap();
+        let tasks = clients::read::ecs::tasks(&client, "production", service).await.unwrap();
+        let ids: Vec<_> = tasks.iter().map(|task| operations::plan::restart::task_id(&task.arn).to_owned()).collect();
+        let update = client.update_service().cluster("production").service(service).force_new_deployment(true);
+        update.send().await.unwrap();
+        json!({"watch": "ecs-rollout", "previousDeployment": described.service.primary().unwrap().id,
+            "previousTasks": ids, "checks": 3, "intervalSeconds": 30, "deadlineSeconds": 900,
+            "metrics": ["latency", "errors"], "entry": service_entry(service), "incidentId": "incident-1"})
+    }
+}
+
+fn service_entry(name: &str) -> Value {
+    let group = if name == "api" { "6d0ecf831eec9f09" } else { "73e2d6bc24d8a067" };
+    json!({"catalogId": name, "kind": "ecs-service", "tier": 1, "env": "production", "cluster": "production",
+        "arn": format!("arn:aws:ecs:us-east-1:123456789012:service/production/{name}"), "service": name,
+        "targetGroupArn": format!("arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{name}/{group}"),
+        "loadBalancer": "app/production/50dc6c495c0c9188", "slo": {"latencyP95Ms": 400, "errorRatePercent": 1}})
+}
+
+#[tokio::test]
+async fn a_restart_that_helps_is_recognised_with_evidence() {
+    let world = World::start().await;
+    world.0.hang("auth-service", 2).unwrap();
+    world.advance(Duration::from_secs(120));
+    let request = world.restart("auth-service").await;
+    let answer = world.watch(request).await.unwrap();
+    assert_eq!(answer["recovered"], true);
+    assert!(answer["checks"].as_u64().unwrap() > 3, "it was not good at once: {answer}");
+    let named: Vec<_> = answer["evidence"].as_array().unwrap().iter().map(|fact| fact["ref"].clone()).collect();
+    let wanted = ["elasticloadbalancing:DescribeTargetHealth", "ecs:DescribeServices", "latency", "errors"];
+    assert!(wanted.iter().all(|name| named.contains(&json!(name))), "{answer}");
+}
+
+#[tokio::test]
+async fn a_rollout_that_stalls_fails_at_its_deadline_with_its_reasons() {
+    let world = World::start().await;
+    world.0.set_rollout("auth-service", RolloutOutcome::Stall).unwrap();
+    let mut request = world.restart("auth-service").await;
+    request["deadlineSeconds"] = json!(300);
+    let error = world.watch(request).await.unwrap_err();
+    assert_eq!(error.name(), "Ops.VerificationFailed");
+    assert!(error.message().contains("old tasks still run"), "{error}");
+    let passed = world.0.now_ms() - START_MS;
+    assert!((300_000..=330_000).contains(&passed), "{passed} ms");
+}
+
+#[tokio::test]
+async fn capacity_that_recovers_latency_is_recognised() {
+    let world = World::start().await;
+    world.0.set_load("api", 900.0).unwrap();
+    world.advance(Duration::from_secs(180));
+    let request = json!({"watch": "ecs-capacity", "desiredCount": 8, "deadlineSeconds": 900, "metrics": ["latency", "errors"],
+        "entry": service_entry("api")});
+    let mut hasty = request.clone();
+    hasty["deadlineSeconds"] = json!(60);
+    let error = world.watch(hasty).await.unwrap_err();
+    assert!(error.message().contains("4 of 8 tasks run"), "{error}");
+    let client = aws_sdk_ecs::Client::new(&world.aws());
+    client.update_service().cluster("production").service("api").desired_count(8).send().await.unwrap();
+    let answer = world.watch(request).await.unwrap();
+    assert_eq!(answer["recovered"], true, "{answer}");
+}
+
+#[tokio::test]
+async fn stores_are_watched_until_available_with_their_new_class() {
+    let world = World::start().await;
+    let client = aws_sdk_rds::Client::new(&world.aws());
+    let modify = client.modify_db_instance().db_instance_identifier("orders-db").db_instance_class("db.r6g.xlarge");
+    modify.apply_immediately(true).send().await.unwrap();
+    let request = json!({"watch": "rds-instance", "instanceClass": "db.r6g.xlarge", "deadlineSeconds": 3600,
+        "entry": {"catalogId": "database", "kind": "rds", "arn": "arn", "tier": 0, "dbInstanceId": "orders-db"}});
+    assert_eq!(world.watch(request).await.unwrap()["recovered"], true);
+    let client = aws_sdk_elasticache::Client::new(&world.aws());
+    let modify = client.modify_replication_group().replication_group_id("catalog-cache");
+    modify.cache_node_type("cache.r7g.xlarge").apply_immediately(true).send().await.unwrap();
+    let cache = json!({"catalogId": "cache", "kind": "elasticache", "arn": "arn", "tier": 2,
+        "replicationGroupId": "catalog-cache", "redis": {"host": "127.0.0.1", "port": 1}});
+    let request =
+        json!({"watch": "elasticache", "nodeType": "cache.r7g.xlarge", "deadlineSeconds": 3600, "entry": cache});
+    assert_eq!(world.watch(request).await.unwrap()["recovered"], true);
+    let request = json!({"watch": "cache-namespace", "key": "catalog:ver", "version": 8, "deadlineSeconds": 60,
+        "entry": cache});
+    let error = world.watch(request).await.unwrap_err();
+    assert!(error.message().contains("Ops.DependencyUnavailable"), "unknown never passes: {error}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_interrupts_a_row_of_good_checks() {
+    let world = World::start().await;
+    world.advance(Duration::from_secs(120));
+    let request = json!({"watch": "ecs-capacity", "desiredCount": 4, "checks": 2, "entry": service_entry("api")});
+    assert_eq!(world.watch(request.clone()).await.unwrap()["checks"], 2);
+    world.0.inject(Fault::new("ecs", "DescribeServices", FaultKind::Throttle)).unwrap();
+    assert_eq!(world.watch(request.clone()).await.unwrap()["checks"], 3);
+    let mut denied = Fault::new("ecs", "DescribeServices", FaultKind::Error);
+    (denied.status, denied.code) = (Some(400), Some("AccessDeniedException".into()));
+    world.0.inject(denied).unwrap();
+    assert_eq!(world.watch(request).await.unwrap_err().name(), "Ops.AccessDenied");
+}
+
+#[tokio::test]
+async fn a_request_that_lacks_something_is_refused_by_field() {
+    let world = World::start().await;
+    let error = world.watch(json!({"watch": "ecs-capacity", "desiredCount": 4})).await.unwrap_err();
+    assert_eq!((error.name(), error.message().starts_with("entry is missing")), ("Ops.InvalidInput", true));
+    let error = world.watch(json!({"watch": "the sky", "entry": service_entry("api")})).await.unwrap_err();
+    assert!(error.message().starts_with("watch must be one of"), "{error}");
+}
