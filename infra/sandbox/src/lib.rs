@@ -1,1 +1,227 @@
-//! A simulated AWS account with an ECS application in it.
+//! A simulated AWS account with an ECS application in it, for trying and testing automation.
+//!
+//! One process holds a deterministic model of a small production system ([`Sandbox`]), served over the AWS wire
+//! protocols of the operations that operations automation calls. It is not an AWS emulator: what is not modelled is
+//! refused by name. See the folder's README for the model's formulas and the control endpoints.
+
+mod calls;
+mod clock;
+mod control;
+mod fault;
+mod server;
+mod service;
+mod wire;
+mod world;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use calls::Call;
+pub use clock::Source as Time;
+pub use fault::{Fault, Kind as FaultKind};
+pub use world::Outcome as RolloutOutcome;
+
+/// How a sandbox is started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where to listen; port 0 takes any free port.
+    pub listen: SocketAddr,
+    /// Everything random in the world is drawn from this number.
+    pub seed: u64,
+    /// Virtual seconds per real second; must be positive and finite.
+    pub time_scale: f64,
+    /// The instant at which virtual and real time agree, milliseconds since the Unix epoch; `None`: the start.
+    pub time_origin_ms: Option<i64>,
+    /// The system clock, or one that tests move.
+    pub time: Time,
+    /// The twelve digits of the simulated account.
+    pub account: String,
+    /// The simulated region, e.g. `us-east-1`.
+    pub region: String,
+    /// Host of the Redis that the catalogue's `cache` item points to.
+    pub redis_host: String,
+    /// Port of that Redis.
+    pub redis_port: u16,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8085)),
+            seed: 1,
+            time_scale: 1.0,
+            time_origin_ms: None,
+            time: Time::System,
+            account: "123456789012".to_owned(),
+            region: "us-east-1".to_owned(),
+            redis_host: "127.0.0.1".to_owned(),
+            redis_port: 6379,
+        }
+    }
+}
+
+impl Config {
+    fn problem(&self) -> Option<&'static str> {
+        if !(self.time_scale.is_finite() && self.time_scale > 0.0) {
+            return Some("time_scale: give a positive number of virtual seconds per real second");
+        }
+        if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some("account: give the twelve digits of an AWS account");
+        }
+        self.region.is_empty().then_some("region: give an AWS region, e.g. us-east-1")
+    }
+}
+
+/// What can go wrong in starting or steering a sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A field of [`Config`] is out of its range.
+    #[error("the sandbox's configuration is not valid: {0}")]
+    Config(&'static str),
+    /// The listening socket could not be opened.
+    #[error("cannot listen on {address}: {source}; choose another address, or port 0 for any free one")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A control request names something that is not there, or a value out of range.
+    #[error("{0}")]
+    Control(String),
+}
+
+/// A running sandbox: the world, and a server on one port.
+#[derive(Debug)]
+pub struct Sandbox {
+    shared: Arc<server::Shared>,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+impl Sandbox {
+    /// Builds the world, with an hour of history, and serves it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a value out of range, [`Error::Listen`] when the address cannot be bound.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        if let Some(problem) = config.problem() {
+            return Err(Error::Config(problem));
+        }
+        let address = config.listen;
+        let fail = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(fail)?;
+        let address = listener.local_addr().map_err(fail)?;
+        let shared = Arc::new(server::Shared::new(&config));
+        let (stop, stopped) = watch::channel(false);
+        let serving = tokio::spawn(server::serve(listener, Arc::clone(&shared), stopped));
+        Ok(Self { shared, address, stop, serving })
+    }
+
+    /// The address it listens on, with the port actually taken.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The endpoint URL for an AWS client, e.g. `http://127.0.0.1:8085`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops listening, drops the open connections and waits for the server to end.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.serving.await {
+            tracing::warn!(%error, "the sandbox's server ended badly");
+        }
+    }
+
+    /// Virtual now, milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.shared.clock.now_ms()
+    }
+
+    /// Moves a manual clock, and the world with it.
+    ///
+    /// # Errors
+    /// [`Error::Control`] when the sandbox runs on the system clock.
+    pub fn advance(&self, by: Duration) -> Result<(), Error> {
+        if !self.shared.clock.advance(by) {
+            return Err(Error::Control("time: only a sandbox with Time::Manual can be advanced".to_owned()));
+        }
+        self.shared.with_world(|_| ());
+        Ok(())
+    }
+
+    /// Injects a fault behind those already waiting.
+    ///
+    /// # Errors
+    /// [`Error::Control`] naming the field that is wrong.
+    pub fn inject(&self, fault: Fault) -> Result<(), Error> {
+        self.shared.inject(fault)
+    }
+
+    /// Removes every fault still waiting.
+    pub fn clear_faults(&self) {
+        self.shared.state().faults.clear();
+    }
+
+    /// Every AWS call so far, oldest first.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.state().calls.all()
+    }
+
+    /// Forgets the calls so far.
+    pub fn clear_calls(&self) {
+        self.shared.state().calls.clear();
+    }
+
+    /// Sets the load of an ECS service (`api`), or the extra load on `database` or `cache`.
+    ///
+    /// # Errors
+    /// [`Error::Control`] for an unknown name or a rate that is negative or not finite.
+    pub fn set_load(&self, name: &str, requests_per_second: f64) -> Result<(), Error> {
+        self.shared.with_world(|world| world.set_load(name, requests_per_second)).map_err(Error::Control)
+    }
+
+    /// Hangs up to `tasks` running tasks of a service, oldest first; returns how many hang now.
+    ///
+    /// # Errors
+    /// [`Error::Control`] for an unknown service.
+    pub fn hang(&self, service: &str, tasks: usize) -> Result<usize, Error> {
+        self.shared.with_world(|world| world.hang(service, tasks, false)).map_err(Error::Control)
+    }
+
+    /// Kills up to `tasks` running tasks of a service (out of memory), oldest first; returns how many died.
+    ///
+    /// # Errors
+    /// [`Error::Control`] for an unknown service.
+    pub fn kill(&self, service: &str, tasks: usize) -> Result<usize, Error> {
+        self.shared.with_world(|world| world.kill(service, tasks)).map_err(Error::Control)
+    }
+
+    /// Decides how the tasks of a service's next deployments fare.
+    ///
+    /// # Errors
+    /// [`Error::Control`] for an unknown service.
+    pub fn set_rollout(&self, service: &str, outcome: RolloutOutcome) -> Result<(), Error> {
+        self.shared.with_world(|world| world.set_rollout(service, outcome)).map_err(Error::Control)
+    }
+
+    /// The world as `GET /_sandbox/state` shows it.
+    #[must_use]
+    pub fn state(&self) -> Value {
+        self.shared.with_world(|world| world.state())
+    }
+}

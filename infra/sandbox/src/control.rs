@@ -1,0 +1,128 @@
+//! The control endpoints under `/_sandbox/`: not AWS, but the hand that moves the world.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use http_body_util::Full;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+use crate::server::Shared;
+use crate::world::Outcome;
+
+/// Every control path begins so.
+pub(crate) const PREFIX: &str = "/_sandbox/";
+
+const PATHS: &str = "GET state, GET calls, DELETE calls, GET faults, POST faults, DELETE faults, POST load, POST hang, \
+                     POST kill, POST rollout";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Load {
+    service: String,
+    requests_per_second: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Hang {
+    service: String,
+    tasks: usize,
+    #[serde(default)]
+    self_heal: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Kill {
+    service: String,
+    tasks: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Rollout {
+    service: String,
+    outcome: Outcome,
+}
+
+/// Answers a control request.
+pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &[u8]) -> Response<Full<Bytes>> {
+    let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let result = match (&parts.method, path) {
+        (&Method::GET, _) => read(shared, path),
+        (&Method::DELETE, _) => clear(shared, path),
+        (&Method::POST, _) => command(shared, path, body),
+        _ => None,
+    };
+    match result {
+        Some(Ok(value)) => answer(200, &value),
+        Some(Err(problem)) => refused(400, &problem),
+        None => refused(404, &format!("{} {PREFIX}{path} is not there; there are {PATHS}", parts.method)),
+    }
+}
+
+fn read(shared: &Shared, path: &str) -> Option<Result<Value, String>> {
+    let value = match path {
+        "state" => shared.with_world(|world| world.state()),
+        "calls" => json!(shared.state().calls.all()),
+        "faults" => json!(shared.state().faults.all()),
+        _ => return None,
+    };
+    Some(Ok(value))
+}
+
+fn clear(shared: &Shared, path: &str) -> Option<Result<Value, String>> {
+    let mut state = shared.state();
+    match path {
+        "faults" => state.faults.clear(),
+        "calls" => state.calls.clear(),
+        _ => return None,
+    }
+    Some(Ok(json!({})))
+}
+
+fn command(shared: &Shared, path: &str, body: &[u8]) -> Option<Result<Value, String>> {
+    Some(match path {
+        "faults" => parse(body).and_then(|fault: Fault| {
+            shared.inject(fault).map_err(|error| error.to_string())?;
+            Ok(json!({}))
+        }),
+        "load" => parse(body).and_then(|load: Load| {
+            shared.with_world(|world| world.set_load(&load.service, load.requests_per_second))?;
+            Ok(json!({}))
+        }),
+        "hang" => parse(body).and_then(|hang: Hang| {
+            let hung = shared.with_world(|world| world.hang(&hang.service, hang.tasks, hang.self_heal))?;
+            Ok(json!({ "hung": hung }))
+        }),
+        "kill" => parse(body).and_then(|kill: Kill| {
+            let killed = shared.with_world(|world| world.kill(&kill.service, kill.tasks))?;
+            Ok(json!({ "killed": killed }))
+        }),
+        "rollout" => parse(body).and_then(|rollout: Rollout| {
+            shared.with_world(|world| world.set_rollout(&rollout.service, rollout.outcome))?;
+            Ok(json!({}))
+        }),
+        _ => return None,
+    })
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| format!("body: {error}"))
+}
+
+fn answer(status: u16, value: &Value) -> Response<Full<Bytes>> {
+    Response::builder()
+        .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(value.to_string())))
+        .unwrap_or_default()
+}
+
+/// A control request that is refused, and why.
+pub(crate) fn refused(status: u16, problem: &str) -> Response<Full<Bytes>> {
+    answer(status, &json!({ "error": problem }))
+}

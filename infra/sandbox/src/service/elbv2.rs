@@ -1,0 +1,125 @@
+//! Elastic Load Balancing v2.
+
+use super::input::Input;
+use super::{Answer, Failure};
+use crate::wire::Node;
+use crate::world::ecs::{Health, Service, Task};
+use crate::world::{CHECK_INTERVAL_MS, CHECK_THRESHOLD, World};
+
+const PORT: i64 = 8080;
+
+/// Performs an operation.
+pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answer {
+    Some(match operation {
+        "DescribeTargetHealth" => describe_target_health(world, input),
+        "DescribeTargetGroups" => describe_target_groups(world, input),
+        _ => return None,
+    })
+}
+
+fn not_found() -> Failure {
+    Failure::new("TargetGroupNotFound", "One or more target groups not found")
+}
+
+fn describe_target_health(world: &World, input: &Input) -> Result<Node, Failure> {
+    let arn = input.required("TargetGroupArn")?;
+    if !arn.contains(":targetgroup/") {
+        return Err(input.invalid(&format!("'{arn}' is not a valid target group ARN")));
+    }
+    let service =
+        world.services.values().find(|service| world.target_group_arn(service) == arn).ok_or_else(not_found)?;
+    let mut asked = Vec::new();
+    for target in input.structures("Targets")? {
+        asked.push(target.required("Id")?);
+    }
+    let registered = |task: &&Task| task.health != Health::Unregistered;
+    let wanted = |task: &&Task| asked.is_empty() || asked.contains(&task.address.as_str());
+    let mut targets: Vec<Node> =
+        service.tasks.iter().filter(registered).filter(wanted).map(|task| description(world, task)).collect();
+    for address in asked.iter().filter(|address| !service.tasks.iter().any(|task| task.address == ***address)) {
+        let health = health("unused", Some(("Target.NotRegistered", "Target is not registered to the target group")));
+        let target = Node::map([("Id", (*address).into()), ("Port", PORT.into())]);
+        targets.push(Node::map([("Target", target), ("TargetHealth", health)]));
+    }
+    Ok(Node::map([("TargetHealthDescriptions", Node::list(targets))]))
+}
+
+fn health(state: &str, reason: Option<(&str, &str)>) -> Node {
+    Node::map([
+        ("State", state.into()),
+        ("Reason", reason.map(|(reason, _)| reason).into()),
+        ("Description", reason.map(|(_, description)| description).into()),
+    ])
+}
+
+fn description(world: &World, task: &Task) -> Node {
+    let health = match task.health {
+        Health::Healthy => health("healthy", None),
+        Health::Unhealthy if task.hung => health("unhealthy", Some(("Target.Timeout", "Request timed out"))),
+        Health::Unhealthy => {
+            let description = "Health checks failed with these codes: [503]";
+            health("unhealthy", Some(("Target.ResponseCodeMismatch", description)))
+        }
+        Health::Initial | Health::Unregistered => {
+            health("initial", Some(("Elb.InitialHealthChecking", "Initial health checks in progress")))
+        }
+        Health::Draining => {
+            health("draining", Some(("Target.DeregistrationInProgress", "Target deregistration is in progress")))
+        }
+    };
+    let target = Node::map([
+        ("Id", task.address.as_str().into()),
+        ("Port", PORT.into()),
+        ("AvailabilityZone", format!("{}{}", world.place.region, task.zone).into()),
+    ]);
+    Node::map([("Target", target), ("HealthCheckPort", PORT.to_string().into()), ("TargetHealth", health)])
+}
+
+fn describe_target_groups(world: &World, input: &Input) -> Result<Node, Failure> {
+    let (arns, names) = (input.texts("TargetGroupArns")?, input.texts("Names")?);
+    let balancer = input.text("LoadBalancerArn")?;
+    let own = balancer_arn(world);
+    let of_balancer = |arn: &str| arn == own;
+    let arn_of = |service: &Service| world.target_group_arn(service);
+    let known = |arn: &&str| world.services.values().any(|service| arn_of(service) == **arn);
+    let named = |name: &&str| world.services.values().any(|service| service.target_group == **name);
+    if !arns.iter().all(known) || !names.iter().all(named) {
+        return Err(not_found());
+    }
+    if balancer.is_some_and(|arn| !of_balancer(arn)) {
+        return Err(Failure::new("LoadBalancerNotFound", "One or more load balancers not found"));
+    }
+    let wanted = |service: &&Service| {
+        (arns.is_empty() || arns.contains(&arn_of(service).as_str()))
+            && (names.is_empty() || names.contains(&service.target_group.as_str()))
+    };
+    let groups = world.services.values().filter(wanted).map(|service| group(world, service));
+    Ok(Node::map([("TargetGroups", Node::list(groups))]))
+}
+
+fn balancer_arn(world: &World) -> String {
+    world.place.arn("elasticloadbalancing", &format!("loadbalancer/{}", world.load_balancer_dimension()))
+}
+
+fn group(world: &World, service: &Service) -> Node {
+    Node::map([
+        ("TargetGroupArn", world.target_group_arn(service).into()),
+        ("TargetGroupName", service.target_group.as_str().into()),
+        ("Protocol", "HTTP".into()),
+        ("Port", PORT.into()),
+        ("VpcId", "vpc-0a1b2c3d4e5f67890".into()),
+        ("HealthCheckProtocol", "HTTP".into()),
+        ("HealthCheckPort", "traffic-port".into()),
+        ("HealthCheckEnabled", true.into()),
+        ("HealthCheckIntervalSeconds", (CHECK_INTERVAL_MS / 1000).into()),
+        ("HealthCheckTimeoutSeconds", 5_i64.into()),
+        ("HealthyThresholdCount", i64::from(CHECK_THRESHOLD).into()),
+        ("UnhealthyThresholdCount", i64::from(CHECK_THRESHOLD).into()),
+        ("HealthCheckPath", "/health".into()),
+        ("Matcher", Node::map([("HttpCode", "200".into())])),
+        ("LoadBalancerArns", Node::list([balancer_arn(world).into()])),
+        ("TargetType", "ip".into()),
+        ("ProtocolVersion", "HTTP1".into()),
+        ("IpAddressType", "ipv4".into()),
+    ])
+}

@@ -1,0 +1,200 @@
+//! The world: a pure, deterministic model of a small production system on AWS.
+//!
+//! No I/O, no system clock and no randomness but a seeded generator: the same seed, start and commands give the same
+//! world. Time moves in steps of one virtual second on a fixed grid, so that it does not matter how often
+//! [`World::advance`] is called.
+
+pub(crate) mod alarm;
+pub(crate) mod autoscaling;
+pub(crate) mod cache;
+pub(crate) mod command;
+pub(crate) mod configuration;
+pub(crate) mod database;
+pub(crate) mod ecs;
+pub(crate) mod generator;
+pub(crate) mod messaging;
+pub(crate) mod metrics;
+mod publish;
+mod scheduler;
+mod seed;
+pub(crate) mod table;
+pub(crate) mod traffic;
+mod view;
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+pub use ecs::Outcome;
+pub(crate) use scheduler::{CHECK_INTERVAL_MS, CHECK_THRESHOLD, stop as stop_task};
+
+use generator::Generator;
+
+/// One virtual second, milliseconds.
+const SECOND_MS: i64 = 1_000;
+/// One virtual minute, milliseconds.
+pub(crate) const MINUTE_MS: i64 = 60_000;
+/// History that a new world has, minutes.
+const HISTORY_MINUTES: i64 = 60;
+
+/// Where a world is: what its ARNs say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Twelve digits.
+    pub(crate) account: String,
+    /// E.g. `us-east-1`.
+    pub(crate) region: String,
+    /// Host and port of the Redis behind the cache.
+    pub(crate) redis: (String, u16),
+}
+
+impl Place {
+    /// The ARN of a resource of a service.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.account)
+    }
+}
+
+/// A task definition revision.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskDefinition {
+    /// Family.
+    pub(crate) family: String,
+    /// Revision.
+    pub(crate) revision: i64,
+    /// Container image.
+    pub(crate) image: String,
+    /// When it was registered.
+    pub(crate) registered_ms: i64,
+}
+
+/// Everything in the account.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    /// Account and region.
+    pub(crate) place: Place,
+    /// Virtual time of the last step.
+    pub(crate) now_ms: i64,
+    /// What the passing of time draws from.
+    pub(crate) generator: Generator,
+    /// What answers draw ids from: apart, so that calls that only read change nothing.
+    pub(crate) ids: Generator,
+    /// The one ECS cluster.
+    pub(crate) cluster: String,
+    /// ECS services by name.
+    pub(crate) services: IndexMap<String, ecs::Service>,
+    /// Task definitions, oldest first.
+    pub(crate) task_definitions: Vec<TaskDefinition>,
+    /// Name and id of the load balancer.
+    pub(crate) load_balancer: (String, String),
+    /// Scalable targets.
+    pub(crate) scalable: Vec<autoscaling::Target>,
+    /// The database.
+    pub(crate) database: database::Instance,
+    /// The cache.
+    pub(crate) cache: cache::ReplicationGroup,
+    /// Metrics.
+    pub(crate) metrics: metrics::Metrics,
+    /// Alarms.
+    pub(crate) alarms: Vec<alarm::Alarm>,
+    /// DynamoDB tables by name.
+    pub(crate) tables: BTreeMap<String, table::Table>,
+    /// SQS queues by name.
+    pub(crate) queues: BTreeMap<String, messaging::Queue>,
+    /// SNS topics by name.
+    pub(crate) topics: BTreeMap<String, messaging::Topic>,
+    /// The default event bus.
+    pub(crate) bus: messaging::Bus,
+    /// SSM parameters by name.
+    pub(crate) parameters: BTreeMap<String, configuration::Parameter>,
+    /// Secrets by name.
+    pub(crate) secrets: BTreeMap<String, configuration::Secret>,
+    minute: publish::Minute,
+}
+
+impl World {
+    /// The seed world at `now_ms`, with an hour of history behind it.
+    pub(crate) fn new(seed: u64, now_ms: i64, place: Place) -> Self {
+        let start_ms = now_ms - now_ms.rem_euclid(SECOND_MS) - HISTORY_MINUTES * MINUTE_MS;
+        let mut world = seed::world(seed, start_ms, place);
+        world.advance(now_ms);
+        world
+    }
+
+    /// Lets virtual time pass until `to_ms`; earlier times change nothing.
+    pub(crate) fn advance(&mut self, to_ms: i64) {
+        while self.now_ms + SECOND_MS <= to_ms {
+            self.now_ms += SECOND_MS;
+            self.tick();
+        }
+    }
+
+    fn tick(&mut self) {
+        let now_ms = self.now_ms;
+        for service in self.services.values_mut() {
+            scheduler::tick(service, now_ms, &mut self.generator);
+        }
+        self.database.tick(now_ms);
+        self.cache.tick(now_ms);
+        self.flow();
+        if now_ms % MINUTE_MS == 0 {
+            self.publish_minute();
+        }
+    }
+
+    /// Sends one second of requests through the services, the database and the cache.
+    fn flow(&mut self) {
+        let down = self.database.is_down();
+        let slowdown = self.database.slowdown();
+        let (mut database_ms, mut queries, mut lookups) = (0.0, 0.0, self.cache.extra_rate);
+        for service in self.services.values_mut() {
+            service.slowdown = 1.0 + DATABASE_SHARE * (slowdown - 1.0);
+            let rotation = rotation(service);
+            let rate = service.rate * service.noise;
+            let capacity = &service.application.capacity;
+            service.flow = traffic::step(capacity, service.slowdown, rotation, rate, &mut service.backlog, 1.0);
+            let served = service.flow.served;
+            database_ms += served * service.application.database_ms;
+            queries += served;
+            lookups += served * service.application.cache_lookups;
+            self.minute.second(service, down);
+        }
+        self.database.load(database_ms, queries);
+        self.cache.lookups = lookups;
+        self.minute.downstream(&self.database, &self.cache);
+    }
+
+    /// The ARN of an ECS task.
+    pub(crate) fn task_arn(&self, id: &str) -> String {
+        self.place.arn("ecs", &format!("task/{}/{id}", self.cluster))
+    }
+
+    /// The ARN of a service's target group.
+    pub(crate) fn target_group_arn(&self, service: &ecs::Service) -> String {
+        let resource = format!("targetgroup/{}/{}", service.target_group, service.target_group_id);
+        self.place.arn("elasticloadbalancing", &resource)
+    }
+
+    /// The load balancer's `LoadBalancer` dimension, `app/<name>/<id>`.
+    pub(crate) fn load_balancer_dimension(&self) -> String {
+        format!("app/{}/{}", self.load_balancer.0, self.load_balancer.1)
+    }
+}
+
+/// The share of a request's service time that is spent in the database.
+const DATABASE_SHARE: f64 = 0.2;
+
+/// Where the load balancer sends requests: healthy targets, or all registered ones when none is healthy.
+fn rotation(service: &ecs::Service) -> traffic::Rotation {
+    let registered = service.tasks.iter().filter(|task| task.phase == ecs::Phase::Running);
+    let healthy = registered.clone().filter(|task| task.is_healthy());
+    let hung = healthy.clone().filter(|task| task.hung).count();
+    let count = healthy.count();
+    if count > 0 {
+        return traffic::Rotation { serving: count - hung, hung };
+    }
+    traffic::Rotation { serving: 0, hung: registered.count() }
+}
+
+#[cfg(test)]
+mod tests;
