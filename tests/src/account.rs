@@ -76,6 +76,23 @@ impl Account {
         panic!("{alarm} does not ring");
     }
 
+    /// Waits until the account's clock has passed an instant, given as a DynamoDB number of milliseconds.
+    ///
+    /// # Panics
+    /// It is no number, or it is not reached within a minute.
+    pub async fn passed(&self, instant: &Value) {
+        let instant = instant.as_str().and_then(|text| text.parse::<i64>().ok());
+        let instant = instant.expect("an instant in milliseconds");
+        for _ in 0..1200 {
+            let now = self.control("GET", "state", Value::Null).await["now"].as_i64().expect("the account has a clock");
+            if now > instant {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("the account's clock does not reach {instant}");
+    }
+
     /// Calls of an operation so far that were carried out.
     ///
     /// # Panics

@@ -60,15 +60,19 @@ async fn a_plan_names_exactly_the_calls_that_apply_makes() {
     plan["mode"] = json!("plan");
     let (_, planned) = stack.ended(&stack.remediate(&plan).await).await;
     assert_eq!(planned["status"], "PLANNED", "{planned}");
-    assert_eq!(stack.account.calls("RegisterScalableTarget").await.len(), 0, "a plan changes nothing");
+    for operation in ["RegisterScalableTarget", "UpdateService", "PutItem", "UpdateItem"] {
+        assert_eq!(stack.account.calls(operation).await.len(), 0, "a plan changes nothing: {operation}");
+    }
 
     let ended = stack.ended(&stack.remediate(&event("scale_up", "api", "incident-2")).await).await;
     succeeded(&ended);
-    let made = stack.account.calls("RegisterScalableTarget").await;
-    let planned = planned["changes"].to_string();
-    assert_eq!(made.len(), 1);
-    let wanted = made[0]["parameters"]["MinCapacity"].to_string();
-    assert!(planned.contains(&format!("\"MinCapacity\":{wanted}")), "{planned} against {}", made[0]);
+    let calls = planned["plan"]["calls"].as_array().unwrap();
+    assert!(!calls.is_empty(), "{planned}");
+    for call in calls {
+        let made = stack.account.calls(call["operation"].as_str().unwrap()).await;
+        assert_eq!(made.len(), 1, "{call} was made {} times", made.len());
+        assert_eq!((&made[0]["service"], &made[0]["parameters"]), (&call["service"], &call["parameters"]));
+    }
 }
 
 #[tokio::test]
@@ -161,14 +165,17 @@ async fn a_failure_reaches_the_dead_letter_queue_and_can_be_redriven() {
     );
     assert_eq!(stack.account.calls("SendMessage").await.len(), 1);
 
+    // The dependency is back, and the action's cooldown is over.
     stack.account.control("DELETE", "faults", Value::Null).await;
+    stack.account.passed(&stack.account.state("cooldown#api#scale_up").await["until"]["N"]).await;
     let (code, text) = stack.cli(&["redrive", "--output", "json"]);
     assert_eq!(code, 0, "{text}");
     let redriven = stack.client.list_executions().state_machine_arn(Stack::machine("incident-remediation"));
     let redriven = redriven.send().await.unwrap();
     assert_eq!(redriven.executions().len(), 2, "{text}");
     let newest = redriven.executions().iter().max_by_key(|execution| execution.start_date().as_nanos()).unwrap();
-    stack.ended(newest.execution_arn()).await;
+    let ended = stack.ended(newest.execution_arn()).await;
+    succeeded(&ended);
     let (_, text) = stack.cli(&["redrive"]);
     assert_eq!(stack.account.calls("DeleteMessage").await.len(), 1, "the message is gone after its redrive: {text}");
 }

@@ -74,10 +74,26 @@ pub(crate) fn headline(screen: &Screen, execution: &Json) -> String {
     let status = status(execution);
     let name = execution.get("name").and_then(Json::as_str).unwrap_or_default();
     let took = took(execution).map_or_else(String::new, |took| format!("  after {}", duration(took)));
-    let output = execution.get("output").and_then(Json::as_str).unwrap_or_default();
+    let output = execution.get("output").and_then(Json::as_str).map(spoken).unwrap_or_default();
     let head = format!("{}  {name}{took}", screen.paint(status_tone(status), status));
-    if output.is_empty() { head } else { format!("{head}\n{}", screen.paint(Tone::Quiet, output)) }
+    if output.is_empty() { head } else { format!("{head}\n{}", screen.paint(Tone::Quiet, &output)) }
 }
+
+/// An output for people: its summary where it has one, else its text, cut where it is long.
+fn spoken(output: &str) -> String {
+    let document: Option<Json> = serde_json::from_str(output).ok();
+    let word = |key: &str| document.as_ref().and_then(|document| document.get(key)).and_then(Json::as_str);
+    if let Some(summary) = word("summary") {
+        return word("status").map_or_else(|| summary.to_owned(), |status| format!("{status}: {summary}"));
+    }
+    match output.char_indices().nth(LONGEST_OUTPUT) {
+        Some((cut, _)) => format!("{}… (--output json shows it whole)", &output[..cut]),
+        None => output.to_owned(),
+    }
+}
+
+/// Characters of an output that people are shown.
+const LONGEST_OUTPUT: usize = 400;
 
 /// Execution and timeline for programs.
 pub(crate) fn document(execution: &Json, rows: &[Row]) -> Json {
