@@ -6,36 +6,70 @@ use serde_json::Value as Json;
 const LONGEST: usize = 400;
 
 /// What an output says: its `summary`, else its evidence or reasons, else its status or decision, else the output
-/// itself.
+/// itself. What a service wraps around its answer says nothing.
 pub(crate) fn of_output(text: &str) -> String {
-    let Ok(output) = serde_json::from_str::<Json>(text) else { return short(text) };
-    // lambda:invoke wraps the function's answer.
-    let output = output.get("Payload").filter(|_| output.get("StatusCode").is_some()).unwrap_or(&output);
+    serde_json::from_str(text).map_or_else(|_| short(text), |output| of_document(&output))
+}
+
+fn of_document(output: &Json) -> String {
+    match unwrapped(output) {
+        Some(inner) => of_document(inner),
+        None => of_answer(output),
+    }
+}
+
+/// What stands inside: a function's answer in `lambda:invoke`'s, a child's output in `startExecution.sync:2`'s.
+fn unwrapped(output: &Json) -> Option<&Json> {
+    output.get("Payload").filter(|_| output.get("StatusCode").is_some()).or_else(|| {
+        let child = output.get("ExecutionArn").and(output.get("Output"))?;
+        child.is_object().then_some(child)
+    })
+}
+
+fn of_answer(output: &Json) -> String {
     if let Some(summary) = output.get("summary").and_then(Json::as_str) {
         return short(summary);
     }
     for key in ["evidence", "reasons"] {
         if let Some(items) = output.get(key).and_then(Json::as_array).filter(|items| !items.is_empty()) {
-            return short(&items.iter().map(item).collect::<Vec<_>>().join("; "));
+            return short(&items_of(items).join("; "));
         }
+    }
+    if let Some(deliveries) = output.get("deliveries").and_then(Json::as_array) {
+        let channels = deliveries.iter().filter_map(|delivery| delivery.get("channel")).map(scalar);
+        return format!("told people by {}", channels.collect::<Vec<_>>().join(", "));
     }
     for key in ["decision", "state", "status", "cause"] {
         if let Some(word) = output.get(key).and_then(Json::as_str) {
             return short(&format!("{key} {word}"));
         }
     }
+    if let Some(parameter) = output.get("Parameter") {
+        let word = |key: &str| parameter.get(key).map(scalar).unwrap_or_default();
+        return short(&format!("{} = {}", word("Name"), word("Value")));
+    }
+    of_rest(output)
+}
+
+fn of_rest(output: &Json) -> String {
     match output {
-        Json::Object(members) if members.contains_key("SdkResponseMetadata") => {
-            let mut members = members.clone();
-            // What the transport said of a service's answer is no evidence.
-            members.retain(|name, _| !name.starts_with("Sdk"));
-            of_output(&Json::Object(members).to_string())
-        }
         Json::Null => String::new(),
-        Json::Object(members) if members.is_empty() => String::new(),
+        Json::Object(members) => {
+            let mut members = members.clone();
+            // A table's item is state, and what the transport said is none: neither is evidence.
+            members.retain(|name, _| !name.starts_with("Sdk") && name != "Item" && name != "Attributes");
+            if members.is_empty() { String::new() } else { short(&Json::Object(members).to_string()) }
+        }
         Json::String(text) => short(text),
         other => short(&other.to_string()),
     }
+}
+
+/// Figures first: they say more in less space than whole answers.
+fn items_of(items: &[Json]) -> Vec<String> {
+    let is_answer = |item: &&Json| item.get("value").is_some_and(Json::is_object);
+    let figures = items.iter().filter(|item| !is_answer(item));
+    figures.chain(items.iter().filter(is_answer)).map(item).collect()
 }
 
 /// One piece of evidence: `{"kind": "metric", "ref": "p95", "value": 320}` reads `p95 = 320`.
@@ -78,7 +112,15 @@ mod tests {
                 r#"{"evidence":[{"kind":"metric","ref":"p95","value":320},"text",{"kind":"probe"}]}"#,
                 "p95 = 320; text; probe",
             ),
+            (
+                r#"{"evidence":[{"ref":"describe","value":{"desired":4}},{"ref":"p95","value":9}]}"#,
+                r#"p95 = 9; describe = {"desired":4}"#,
+            ),
             (r#"{"decision":"automatic","reasons":[]}"#, "decision automatic"),
+            (r#"{"ExecutionArn":"arn","Output":{"state":"CLOSED"}}"#, "state CLOSED"),
+            (r#"{"Parameter":{"Name":"/ops/automation","Value":"on","Version":1}}"#, "/ops/automation = on"),
+            (r#"{"Item":{"pk":{"S":"lease"}},"SdkHttpMetadata":{}}"#, ""),
+            (r#"{"deliveries":[{"channel":"sns"},{"channel":"slack"}]}"#, "told people by sns, slack"),
             (r#"{"state":"CLOSED","allowed":true}"#, "state CLOSED"),
             (r#"{"n":1}"#, r#"{"n":1}"#),
             ("{}", ""),
