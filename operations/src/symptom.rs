@@ -27,6 +27,17 @@ pub struct Symptom {
     pub evidence: Vec<Evidence>,
 }
 
+/// Processor utilisation above which a target counts as saturated, in percent.
+pub(crate) fn cpu_limit(entry: &Entry) -> f64 {
+    let default = if matches!(entry.resource, Resource::EcsService(_)) { CPU_LIMIT } else { STORE_CPU_LIMIT };
+    entry.slo.cpu_percent.unwrap_or(default)
+}
+
+/// Memory utilisation above which a target counts as full, in percent.
+pub(crate) fn memory_limit(entry: &Entry) -> f64 {
+    entry.slo.memory_percent.unwrap_or(MEMORY_LIMIT)
+}
+
 /// Judges a snapshot.
 ///
 /// # Errors
@@ -85,16 +96,16 @@ fn service_reasons(entry: &Entry, snapshot: &Snapshot, reasons: &mut Vec<String>
         check.above("latency p95", "ms", &readings.latency_ms(), limit);
     }
     check.above("error rate", "%", &readings.error_percent(), slo.error_rate_percent.unwrap_or(ERROR_LIMIT));
-    check.above("CPU", "%", &readings.get("cpu"), slo.cpu_percent.unwrap_or(CPU_LIMIT));
-    check.above("memory", "%", &readings.get("memory"), slo.memory_percent.unwrap_or(MEMORY_LIMIT));
+    check.above("CPU", "%", &readings.get("cpu"), cpu_limit(entry));
+    check.above("memory", "%", &readings.get("memory"), memory_limit(entry));
 }
 
 fn store_reasons(entry: &Entry, snapshot: &Snapshot, reasons: &mut Vec<String>, unknown: &mut Vec<&'static str>) {
     let readings = &snapshot.readings;
     let mut check = Check { now: snapshot.at, reasons, unknown };
-    check.above("CPU", "%", &readings.get("cpu"), entry.slo.cpu_percent.unwrap_or(STORE_CPU_LIMIT));
+    check.above("CPU", "%", &readings.get("cpu"), cpu_limit(entry));
     if matches!(entry.resource, Resource::Cache(_)) {
-        check.above("memory", "%", &readings.get("memory"), entry.slo.memory_percent.unwrap_or(MEMORY_LIMIT));
+        check.above("memory", "%", &readings.get("memory"), memory_limit(entry));
         if readings.get("evictions").above(0.0, snapshot.at) == Some(true) {
             check.reasons.push("keys are being evicted".to_owned());
         }

@@ -5,9 +5,16 @@ use crate::error::{Error, Kind};
 use crate::field::Object;
 use crate::metrics::Readings;
 use crate::snapshot::{Evidence, Service, Store, Targets};
+use crate::symptom;
 use crate::time::Millis;
 use serde::Serialize;
 use serde_json::Value;
+
+/// The period of data points.
+const PERIOD_MS: Millis = crate::metrics::PERIOD_SECONDS as Millis * 1000;
+
+/// The metrics that a watch can ask for.
+const METRICS: [&str; 5] = ["latency", "errors", "cpu", "memory", "database"];
 
 /// What to watch for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,8 +66,8 @@ pub struct Request {
     pub interval_seconds: u32,
     /// Seconds after which the watch fails.
     pub deadline_seconds: u32,
-    /// Metrics that must be within the objectives: `latency`, `errors`, and `database` for the headroom of the
-    /// database behind a cache.
+    /// Metrics that must be within the objectives: `latency`, `errors`, `cpu`, `memory`, and `database` for the
+    /// headroom of the database behind a cache.
     pub metrics: Vec<String>,
     /// The identifier of the database of the metric `database`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,8 +96,8 @@ impl Request {
             number => Ok(number),
         };
         let metrics = body.texts("metrics")?;
-        if let Some(unknown) = metrics.iter().find(|name| !["latency", "errors", "database"].contains(&name.as_str())) {
-            return Err(body.error("metrics", &format!("has {unknown:?}; known are latency, errors, database")));
+        if let Some(unknown) = metrics.iter().find(|name| !METRICS.contains(&name.as_str())) {
+            return Err(body.error("metrics", &format!("has {unknown:?}; known are {}", METRICS.join(", "))));
         }
         let database_id = body.optional_text("databaseId")?.map(str::to_owned);
         if database_id.is_none() && metrics.iter().any(|name| name == "database") {
@@ -252,10 +259,11 @@ pub fn metrics(entry: &Entry, wanted: &[String], readings: &Readings, since: Mil
         let (series, limit, unit) = match name.as_str() {
             "latency" => (readings.latency_ms(), entry.slo.latency_p95_ms, "ms"),
             "errors" => (readings.error_percent(), entry.slo.error_rate_percent, "%"),
+            "cpu" => (readings.get("cpu"), Some(symptom::cpu_limit(entry)), "%"),
+            "memory" => (readings.get("memory"), Some(symptom::memory_limit(entry)), "%"),
             _ => (readings.get("database"), Some(crate::diagnosis::DATABASE_HEADROOM_CPU), "%"),
         };
-        let period = i64::from(crate::metrics::PERIOD_SECONDS) * 1000;
-        let value = series.since(since - period + 1).fresh(now);
+        let value = series.since(since - PERIOD_MS + 1).fresh(now);
         let (Some(value), Some(limit)) = (value, limit) else {
             finding.worsen(Verdict::Unknown, format!("{name} has no data since the action"));
             continue;
@@ -264,6 +272,36 @@ pub fn metrics(entry: &Entry, wanted: &[String], readings: &Readings, since: Mil
         finding.require(value <= limit, || format!("{name} is {value:.1} {unit}, the limit is {limit} {unit}"));
     }
     finding
+}
+
+/// From when on data points count.
+///
+/// For a service it is the action: it serves all the time. A store may be out of service while it changes, and idle
+/// because of that: only whole periods after it is as wanted show that the problem is gone.
+#[derive(Debug, Clone)]
+pub struct Horizon {
+    started: Millis,
+    settled: Option<Millis>,
+}
+
+impl Horizon {
+    /// The horizon of a watch that began at `started`.
+    pub fn new(started: Millis) -> Self {
+        Self { started, settled: None }
+    }
+
+    /// The time after which periods must end to count, given the state that a check found at `now`.
+    pub fn since(&mut self, watch: &Watch, state: &Finding, now: Millis) -> Millis {
+        if !matches!(watch, Watch::RdsInstance { .. } | Watch::Elasticache { .. }) {
+            return self.started;
+        }
+        if state.verdict != Verdict::Good {
+            self.settled = None;
+        } else if self.settled.is_none() {
+            self.settled = Some(now);
+        }
+        self.settled.unwrap_or(now) + PERIOD_MS
+    }
 }
 
 /// Where a watch stands after a check.
@@ -437,6 +475,43 @@ mod tests {
         assert_eq!(metrics(&entry, &wanted, &readings, 60_000, 100_000).verdict, Verdict::Bad);
         readings.insert("latency", Series::new([(60_000, 0.3)]));
         assert_eq!(metrics(&entry, &wanted, &readings, 60_000, 100_000).verdict, Verdict::Good);
+    }
+
+    #[test]
+    fn a_store_is_judged_by_whole_periods_since_it_is_as_wanted() {
+        let watch = Watch::RdsInstance { instance_class: "db.r6g.xlarge".into() };
+        let (entry, wanted) = (samples::entry(samples::database()), ["cpu".to_owned()]);
+        let mut readings = Readings::default();
+        // Idle during the failover, then as busy as before.
+        readings.insert("cpu", Series::new([(0, 5.0), (60_000, 5.0)]));
+        let mut horizon = Horizon::new(0);
+        let since = horizon.since(&watch, &with(Verdict::Bad), 90_000);
+        assert_eq!(metrics(&entry, &wanted, &readings, since, 90_000).verdict, Verdict::Unknown, "still changing");
+        let since = horizon.since(&watch, &with(Verdict::Good), 119_000);
+        assert_eq!(metrics(&entry, &wanted, &readings, since, 121_000).verdict, Verdict::Unknown, "from before");
+        readings.insert("cpu", Series::new([(0, 5.0), (60_000, 5.0), (120_000, 95.0)]));
+        assert_eq!(since, horizon.since(&watch, &with(Verdict::Good), 181_000), "it has been good since then");
+        let busy = metrics(&entry, &wanted, &readings, since, 181_000);
+        assert_eq!((busy.verdict, busy.reasons), (Verdict::Bad, vec!["cpu is 95.0 %, the limit is 80 %".to_owned()]));
+        readings.insert("cpu", Series::new([(120_000, 70.0)]));
+        let calm = metrics(&entry, &wanted, &readings, since, 181_000);
+        assert_eq!((calm.verdict, calm.evidence.len()), (Verdict::Good, 1));
+        // It is changed once more: what was seen before proves nothing.
+        horizon.since(&watch, &with(Verdict::Bad), 190_000);
+        let since = horizon.since(&watch, &with(Verdict::Good), 200_000);
+        assert_eq!(metrics(&entry, &wanted, &readings, since, 200_000).verdict, Verdict::Unknown);
+        let service = Watch::EcsCapacity { desired_count: 1 };
+        assert_eq!(Horizon::new(7).since(&service, &with(Verdict::Bad), 9), 7, "a service serves all the time");
+    }
+
+    #[test]
+    fn a_limit_that_the_catalogue_leaves_out_is_the_one_of_the_symptom() {
+        let mut item = samples::database();
+        item["slo"] = json!({});
+        let mut readings = Readings::default();
+        readings.insert("cpu", Series::new([(60_000, 80.5)]));
+        let judged = metrics(&samples::entry(item), &["cpu".to_owned()], &readings, 60_000, 100_000);
+        assert_eq!(judged.reasons, ["cpu is 80.5 %, the limit is 80 %"]);
     }
 
     #[test]

@@ -128,7 +128,7 @@ pub fn binary(name: &str) -> PathBuf {
     let path = folder.join(name);
     assert!(
         path.exists(),
-        "{} has not been built: run `cargo xtask test`, or `cargo build -p stepwright -p bootstrap -p recovery-watcher -p sandbox`",
+        "{} has not been built: run `cargo xtask test`, or `cargo build -p stepwright -p bootstrap -p recovery-watcher -p sandbox -p lambda-host --bins --examples`",
         path.display()
     );
     path

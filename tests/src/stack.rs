@@ -23,10 +23,14 @@ pub struct Options {
     pub definitions: PathBuf,
     /// Stack file; the repository's own by default.
     pub stack: PathBuf,
+    /// The binary that serves every function; `bootstrap` by default.
+    pub lambda_binary: PathBuf,
     /// Whether the activity worker is started.
     pub worker: bool,
     /// More environment for the server.
     pub environment: Vec<(&'static str, String)>,
+    /// More environment for the worker.
+    pub worker_environment: Vec<(&'static str, String)>,
 }
 
 impl Default for Options {
@@ -36,8 +40,10 @@ impl Default for Options {
             redis: None,
             definitions: root().join("statemachines"),
             stack: root().join("infra/local/stack.json"),
+            lambda_binary: binary("bootstrap"),
             worker: true,
             environment: Vec::new(),
+            worker_environment: Vec::new(),
         }
     }
 }
@@ -95,6 +101,7 @@ impl Stack {
             ("OPS_TIME_SCALE", self.options.scale.to_string()),
             ("OPS_TIME_ORIGIN", self.origin.to_string()),
         ]);
+        environment.extend(self.options.worker_environment.iter().cloned());
         self.worker = None;
         self.worker = Some(Process::start("recovery-watcher", &[], &environment, self.folder.path()));
     }
@@ -199,10 +206,11 @@ async fn serve(options: &Options, account: &Account, folder: &TempDir, port: u16
         "serve".to_owned(),
         format!("--port={port}"),
         "--lambda-port=0".to_owned(),
+        "--no-workers".to_owned(),
         format!("--data-dir={}", data.display()),
         format!("--definitions={}", options.definitions.display()),
         format!("--stack={}", options.stack.display()),
-        format!("--lambda-binary={}", binary("bootstrap").display()),
+        format!("--lambda-binary={}", options.lambda_binary.display()),
         format!("--aws-endpoint={}", account.url()),
         format!("--time-scale={}", options.scale),
         format!("--time-origin={origin}"),

@@ -1,6 +1,8 @@
 //! Things die in the middle of an incident: the outcome is the same, and nothing is done twice.
 
-use aws_sdk_sfn::types::ExecutionStatus;
+use std::time::Duration;
+
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use end_to_end::{Options, Stack};
 use serde_json::json;
 
@@ -53,9 +55,7 @@ async fn the_worker_dies_in_the_middle_of_its_task() {
     let mut stack = Stack::start(Options::default()).await;
     let execution = restart_incident(&stack, "incident-worker").await;
     stack.entered(&execution, "Watch recovery").await;
-    while !stack.history(&execution).await.iter().any(|event| event.activity_started_event_details().is_some()) {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    happened(&stack, &execution, |event| event.activity_started_event_details().is_some()).await;
     if let Some(worker) = &mut stack.worker {
         worker.kill();
     }
@@ -67,11 +67,39 @@ async fn the_worker_dies_in_the_middle_of_its_task() {
 
 #[tokio::test]
 async fn a_worker_that_is_asked_to_stop_drains() {
-    let mut stack = Stack::start(Options::default()).await;
-    let mut worker = stack.worker.take().expect("the stack has a worker");
+    let grace = vec![("WORKER_GRACE_SECONDS", "1".to_owned())];
+    let options = Options { worker: false, worker_environment: grace, ..Options::default() };
+    let mut stack = Stack::start(options).await;
     let execution = restart_incident(&stack, "incident-drain").await;
     stack.entered(&execution, "Watch recovery").await;
+    // Without ECS no check is good, so the first worker cannot be done before its grace is over.
+    stack.account.fault("ecs", "DescribeServices", 100_000, json!({"kind": "throttle"})).await;
     stack.start_worker();
-    assert!(worker.terminate().success(), "{}", worker.output());
-    assert_eq!(stack.ended(&execution).await.0, ExecutionStatus::Succeeded);
+    happened(&stack, &execution, |event| event.activity_started_event_details().is_some()).await;
+    let mut first = stack.worker.take().expect("it was started");
+    assert!(first.terminate().success(), "{}", first.output());
+    stack.account.control("DELETE", "faults", json!(null)).await;
+    stack.start_worker();
+
+    let (status, output) = stack.ended(&execution).await;
+    assert_eq!(status, ExecutionStatus::Succeeded, "{output}");
+    let history = stack.history(&execution).await;
+    let given_up = history.iter().filter_map(|event| event.activity_failed_event_details()?.error());
+    assert_eq!(given_up.collect::<Vec<_>>(), ["Ops.ResourceBusy"], "the first worker handed its task back");
+    let workers = history.iter().filter_map(|event| event.activity_started_event_details()?.worker_name());
+    let workers = workers.collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(workers.len(), 2, "another worker finished it: {workers:?}");
+    assert!(!stack.states(&execution).await.iter().any(|state| state == "Undo action"), "nothing was undone");
+    assert_eq!(stack.account.calls("UpdateService").await.len(), 1);
+}
+
+/// Waits until an execution's history has an event like this.
+async fn happened(stack: &Stack, execution: &str, like: fn(&HistoryEvent) -> bool) {
+    for _ in 0..2400 {
+        if stack.history(execution).await.iter().any(like) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it does not happen:\n{}", stack.cli(&["history", execution]).1);
 }

@@ -47,12 +47,16 @@ pub fn plan(entry: &Entry, observed: &Observed, allowed: &[String]) -> Result<Pl
         let parameters = json!({"ReplicationGroupId": id, "CacheNodeType": node_type, "ApplyImmediately": true});
         Call::new("elasticache", "ModifyReplicationGroup", parameters)
     };
+    let mut verify = Request::new(Watch::Elasticache { node_type: next.to_owned() }, DEADLINE_SECONDS);
+    // What the catalogue gives a limit for must be within it: a larger node type is only the means.
+    let limits = [("cpu", entry.slo.cpu_percent), ("memory", entry.slo.memory_percent)];
+    verify.metrics = limits.iter().filter(|(_, limit)| limit.is_some()).map(|(name, _)| (*name).to_owned()).collect();
     Ok(Plan {
         calls: vec![modify(next)],
         undo: Vec::new(),
         before: json!({"nodeType": observed.node_type, "status": observed.status}),
         after: json!({"nodeType": next, "status": "available"}),
-        verify: Request::new(Watch::Elasticache { node_type: next.to_owned() }, DEADLINE_SECONDS).to_json(),
+        verify: verify.to_json(),
         summary: format!("Change cache {id} from {} to {next}, online", observed.node_type),
         irreversible: true,
         manual_undo: vec![modify(&observed.node_type)],
@@ -81,6 +85,15 @@ mod tests {
         assert_eq!(plan.calls.len(), 1);
         assert_eq!(plan.calls[0].to_string(), "elasticache:ModifyReplicationGroup");
         assert_eq!(plan.calls[0].parameters["CacheNodeType"], "cache.r6g.xlarge");
+        assert_eq!(plan.verify["metrics"], json!([]), "the catalogue gives no limit");
+    }
+
+    #[test]
+    fn what_has_a_limit_in_the_catalogue_is_verified() {
+        let mut item = samples::cache();
+        item["slo"] = json!({"memoryPercent": 90, "cpuPercent": 70});
+        let plan = plan(&samples::entry(item), &observed(), &["cache.r6g.xlarge".to_owned()]).unwrap();
+        assert_eq!(plan.verify["metrics"], json!(["cpu", "memory"]));
     }
 
     #[test]

@@ -4,23 +4,29 @@ use crate::RecoveryWatcher;
 use clients::read::{ecs, metrics, stores};
 use clients::redis as connection;
 use operations::Error;
-use operations::catalogue::{EcsService, Entry, Resource};
-use operations::metrics as queries;
+use operations::catalogue::{Cache, EcsService, Entry, Resource};
+use operations::metrics::{self as queries, Query, Readings};
 use operations::plan::restart::task_id;
 use operations::snapshot::{Evidence, Service, Store};
 use operations::time::Millis;
-use operations::verify::{self, Finding, Request, Watch};
+use operations::verify::{self, Finding, Horizon, Request, Watch};
 use serde_json::json;
 
 /// How far back metrics are read, in milliseconds.
 const HISTORY_MS: Millis = 10 * 60_000;
 
 impl RecoveryWatcher {
-    /// Makes one check of a watch that began at `started`.
-    pub(crate) async fn check(&self, request: &Request, entry: &Entry, started: Millis) -> Result<Finding, Error> {
-        let (state, metrics) =
-            tokio::try_join!(self.state(&request.watch, entry), self.within_objectives(request, entry, started))?;
-        Ok(state.and(metrics))
+    /// Makes one check of a watch; `horizon` is kept from check to check.
+    pub(crate) async fn check(
+        &self,
+        request: &Request,
+        entry: &Entry,
+        horizon: &mut Horizon,
+    ) -> Result<Finding, Error> {
+        let (state, readings) = tokio::try_join!(self.state(&request.watch, entry), self.readings(request, entry))?;
+        let now = self.clock.now();
+        let since = horizon.since(&request.watch, &state, now);
+        Ok(state.and(verify::metrics(entry, &request.metrics, &readings, since, now)))
     }
 
     async fn state(&self, watch: &Watch, entry: &Entry) -> Result<Finding, Error> {
@@ -80,19 +86,30 @@ impl RecoveryWatcher {
         Ok(finding)
     }
 
-    /// The metrics of the request against the entry's objectives.
-    async fn within_objectives(&self, request: &Request, entry: &Entry, started: Millis) -> Result<Finding, Error> {
+    /// The metrics of the request.
+    async fn readings(&self, request: &Request, entry: &Entry) -> Result<Readings, Error> {
         if request.metrics.is_empty() {
-            return Ok(Finding::default());
+            return Ok(Readings::default());
         }
-        let mut wanted = Vec::new();
-        if let Resource::EcsService(service) = &entry.resource {
-            wanted = queries::of_service(service, &self.environment.cluster(service)?);
-        }
+        let mut wanted = match &entry.resource {
+            Resource::EcsService(service) => queries::of_service(service, &self.environment.cluster(service)?),
+            Resource::Database(database) => queries::of_database(&self.environment.database(database)?),
+            Resource::Cache(cache) => self.queries_of_cache(request, cache).await?,
+            Resource::Other(_) => Vec::new(),
+        };
         wanted.extend(request.database_id.as_deref().map(queries::of_dependency));
         let now = self.clock.now();
-        let readings = metrics::read(&self.metrics, &wanted, now - HISTORY_MS, now).await?;
-        Ok(verify::metrics(entry, &request.metrics, &readings, started, now))
+        metrics::read(&self.metrics, &wanted, now - HISTORY_MS, now).await
+    }
+
+    /// The metrics of a cache's own nodes, where they are asked for. The first member speaks for the group.
+    async fn queries_of_cache(&self, request: &Request, cache: &Cache) -> Result<Vec<Query>, Error> {
+        if !request.metrics.iter().any(|name| name == "cpu" || name == "memory") {
+            return Ok(Vec::new());
+        }
+        let id = self.environment.replication_group(cache)?;
+        let members = stores::replication_group(&self.cache, &id).await?.members;
+        Ok(members.first().map(|node| queries::of_cache(node)).unwrap_or_default())
     }
 
     fn service_evidence(&self, service: &Service) -> Finding {

@@ -11,7 +11,7 @@ use operations::Error;
 use operations::catalogue::Entry;
 use operations::error::{Class, Kind};
 use operations::snapshot::Evidence;
-use operations::verify::{Finding, Outcome, Request, Tracker};
+use operations::verify::{Finding, Horizon, Outcome, Request, Tracker};
 use serde_json::{Value, json};
 use std::time::Duration;
 use worker_kit::{Activity, Task};
@@ -50,8 +50,9 @@ impl RecoveryWatcher {
     async fn watch(&self, request: &Request, entry: &Entry, task: &Task) -> Result<Value, Error> {
         let started = self.clock.now();
         let mut tracker = Tracker::new(request, started);
+        let mut horizon = Horizon::new(started);
         loop {
-            let finding = match self.check(request, entry, started).await {
+            let finding = match self.check(request, entry, &mut horizon).await {
                 Ok(finding) => finding,
                 Err(error) if error.class() == Class::Operator => return Err(error),
                 Err(error) => Finding::unknown(format!("{}: {error}", error.name())),

@@ -118,25 +118,106 @@ async fn capacity_that_recovers_latency_is_recognised() {
     assert_eq!(answer["recovered"], true, "{answer}");
 }
 
+impl World {
+    /// Gives the database a larger class.
+    async fn grow_database(&self) {
+        let client = aws_sdk_rds::Client::new(&self.aws());
+        let modify = client.modify_db_instance().db_instance_identifier("orders-db").db_instance_class("db.r6g.xlarge");
+        modify.apply_immediately(true).send().await.unwrap();
+    }
+
+    /// Gives the cache a larger node type.
+    async fn grow_cache(&self) {
+        let client = aws_sdk_elasticache::Client::new(&self.aws());
+        let modify = client.modify_replication_group().replication_group_id("catalog-cache");
+        modify.cache_node_type("cache.r7g.xlarge").apply_immediately(true).send().await.unwrap();
+    }
+}
+
+fn database_watch(slo: Value) -> Value {
+    json!({"watch": "rds-instance", "instanceClass": "db.r6g.xlarge", "deadlineSeconds": 3600, "metrics": ["cpu"],
+        "entry": {"catalogId": "database", "kind": "rds", "arn": "arn", "tier": 0, "dbInstanceId": "orders-db",
+            "slo": slo}})
+}
+
+fn cache_entry(slo: Value) -> Value {
+    json!({"catalogId": "cache", "kind": "elasticache", "arn": "arn", "tier": 2, "slo": slo,
+        "replicationGroupId": "catalog-cache", "redis": {"host": "127.0.0.1", "port": 1}})
+}
+
+fn fact<'a>(answer: &'a Value, name: &str) -> &'a Value {
+    let facts = answer["evidence"].as_array().unwrap();
+    facts.iter().find(|fact| fact["ref"] == name).unwrap_or_else(|| panic!("no evidence of {name}: {answer}"))
+}
+
 #[tokio::test]
-async fn stores_are_watched_until_available_with_their_new_class() {
+async fn a_larger_database_has_recovered_when_its_processor_has() {
     let world = World::start().await;
-    let client = aws_sdk_rds::Client::new(&world.aws());
-    let modify = client.modify_db_instance().db_instance_identifier("orders-db").db_instance_class("db.r6g.xlarge");
-    modify.apply_immediately(true).send().await.unwrap();
-    let request = json!({"watch": "rds-instance", "instanceClass": "db.r6g.xlarge", "deadlineSeconds": 3600,
-        "entry": {"catalogId": "database", "kind": "rds", "arn": "arn", "tier": 0, "dbInstanceId": "orders-db"}});
-    assert_eq!(world.watch(request).await.unwrap()["recovered"], true);
-    let client = aws_sdk_elasticache::Client::new(&world.aws());
-    let modify = client.modify_replication_group().replication_group_id("catalog-cache");
-    modify.cache_node_type("cache.r7g.xlarge").apply_immediately(true).send().await.unwrap();
-    let cache = json!({"catalogId": "cache", "kind": "elasticache", "arn": "arn", "tier": 2,
-        "replicationGroupId": "catalog-cache", "redis": {"host": "127.0.0.1", "port": 1}});
-    let request =
-        json!({"watch": "elasticache", "nodeType": "cache.r7g.xlarge", "deadlineSeconds": 3600, "entry": cache});
-    assert_eq!(world.watch(request).await.unwrap()["recovered"], true);
+    world.0.set_load("database", 1600.0).unwrap();
+    world.advance(Duration::from_secs(120));
+    world.grow_database().await;
+    let answer = world.watch(database_watch(json!({"cpuPercent": 80}))).await.unwrap();
+    assert_eq!(answer["recovered"], true);
+    let status = fact(&answer, "rds:DescribeDBInstances");
+    assert_eq!(status["value"], json!({"status": "available", "class": "db.r6g.xlarge"}));
+    let cpu = fact(&answer, "cpu")["value"].as_f64().unwrap();
+    assert!((40.0..80.0).contains(&cpu), "the failover's idle processor is no evidence: {cpu} %");
+    // Without a limit in the catalogue it is 80 %, and the database is still within it.
+    world.watch(database_watch(json!({}))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_larger_database_that_is_still_too_busy_has_not_recovered() {
+    let world = World::start().await;
+    world.0.set_load("database", 3400.0).unwrap();
+    world.advance(Duration::from_secs(120));
+    world.grow_database().await;
+    let mut watch = database_watch(json!({}));
+    watch["deadlineSeconds"] = json!(900);
+    let error = world.watch(watch.clone()).await.unwrap_err();
+    assert_eq!(error.name(), "Ops.VerificationFailed");
+    assert!(error.message().contains("cpu is 9") && error.message().contains("the limit is 80 %"), "{error}");
+    // The load falls while it is watched: it recovers then, and not before.
+    world.0.set_load("database", 400.0).unwrap();
+    assert_eq!(world.watch(watch).await.unwrap()["recovered"], true);
+}
+
+#[tokio::test]
+async fn a_database_whose_metrics_are_silent_has_not_recovered() {
+    let world = World::start().await;
+    world.grow_database().await;
+    let mut silent = Fault::new("monitoring", "GetMetricData", FaultKind::Throttle);
+    silent.count = 1000;
+    world.0.inject(silent).unwrap();
+    let mut watch = database_watch(json!({}));
+    watch["deadlineSeconds"] = json!(900);
+    let error = world.watch(watch).await.unwrap_err();
+    assert_eq!(error.name(), "Ops.VerificationFailed");
+    assert!(error.message().contains("Ops.Throttled"), "{error}");
+}
+
+#[tokio::test]
+async fn a_larger_cache_has_recovered_when_it_is_within_its_limits() {
+    let world = World::start().await;
+    world.grow_cache().await;
+    let watch = json!({"watch": "elasticache", "nodeType": "cache.r7g.xlarge", "deadlineSeconds": 900,
+        "metrics": ["cpu", "memory"], "entry": cache_entry(json!({"memoryPercent": 50, "cpuPercent": 80}))});
+    let answer = world.watch(watch.clone()).await.unwrap();
+    assert_eq!(fact(&answer, "elasticache:DescribeReplicationGroups")["value"]["class"], "cache.r7g.xlarge");
+    // 8.2 of 26 GiB; the smaller nodes were at 62 %.
+    assert!(fact(&answer, "memory")["value"].as_f64().unwrap() < 50.0, "{answer}");
+    assert!(fact(&answer, "cpu")["value"].as_f64().unwrap() < 80.0, "{answer}");
+    let mut strict = watch;
+    strict["entry"] = cache_entry(json!({"memoryPercent": 20}));
+    let error = world.watch(strict).await.unwrap_err();
+    assert!(error.message().contains("memory is 3") && error.message().contains("the limit is 20 %"), "{error}");
+}
+
+#[tokio::test]
+async fn a_cache_that_cannot_be_reached_has_not_recovered() {
+    let world = World::start().await;
     let request = json!({"watch": "cache-namespace", "key": "catalog:ver", "version": 8, "deadlineSeconds": 60,
-        "entry": cache});
+        "entry": cache_entry(json!({}))});
     let error = world.watch(request).await.unwrap_err();
     assert!(error.message().contains("Ops.DependencyUnavailable"), "unknown never passes: {error}");
 }

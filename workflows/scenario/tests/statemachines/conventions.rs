@@ -130,12 +130,17 @@ fn every_declared_error_is_routed_by_its_class() {
     assert!(unknown.is_empty(), "classes of errors that do not exist: {unknown:?}");
 }
 
+/// The policy of tasks that a worker drops: by an `Ops.ResourceBusy` it hands the task back. It is the worker that is
+/// busy then and not the resource, so another one starts at once, without the wait that is declared for a resource.
+const HANDED_BACK: &str = "worker";
+
 #[test]
 fn an_error_that_a_retry_helps_is_retried_as_declared() {
     let policies = policies();
     for kind in OpsError::ALL {
         let name = kind.name();
-        let policy = policies.iter().find(|(_, policy)| policy.error_equals.iter().any(|error| **error == *name));
+        let mut declared = policies.iter().filter(|(policy, _)| policy != HANDED_BACK);
+        let policy = declared.find(|(_, policy)| policy.error_equals.iter().any(|error| **error == *name));
         match (kind.retry_hint(), policy) {
             _ if is_later(kind) => {}
             (Some(hint), Some((_, policy))) => {
@@ -149,6 +154,19 @@ fn an_error_that_a_retry_helps_is_retried_as_declared() {
             (None, Some((policy, _))) => panic!("{name} must not be retried, and policy {policy} does"),
         }
     }
+}
+
+#[test]
+fn only_tasks_of_workers_are_retried_as_handed_back() {
+    let policies = policies();
+    let (_, policy) = policies.iter().find(|(name, _)| name == HANDED_BACK).expect("the policy is there");
+    for error in policy.error_equals.iter().filter(|error| error.starts_with("Ops.")) {
+        assert_eq!(&**error, OpsError::ResourceBusy.name(), "a worker hands back by nothing else");
+    }
+    each_task(|at, task| {
+        let of_worker = task.resource.contains(":activity:");
+        assert_eq!(task.recovery.retry.contains(policy), of_worker, "{at}: policy {HANDED_BACK}");
+    });
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `stepwright approve` and `stepwright deny`: a person's answer to a workflow that waits for one.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
 use crate::client::{AwsOptions, CallError, Client, EngineOptions};
@@ -7,6 +9,11 @@ use crate::clock::ClockOptions;
 use crate::failure::{Exit, Failure};
 use crate::item::Item;
 use crate::screen::{Screen, Tone, duration, instant};
+
+/// How often a question is looked at again that did not take its answer, and the pause before each look. While a
+/// workflow sees whether its question still stands, the question waits with its next token.
+const LOOKS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Answers a request for approval.
 #[derive(Clone, Debug, clap::Args)]
@@ -63,19 +70,30 @@ pub(crate) async fn run(screen: &Screen, arguments: &Arguments, decision: Decisi
         .filter(|user| !user.is_empty())
         .ok_or_else(|| Failure::usage("--as: nobody is named").remedy("say who answers with --as USER"))?;
     let dynamodb = arguments.aws.client("dynamodb")?;
-    let request = read(&dynamodb, &arguments.aws.state_table, &arguments.id).await?;
-    let now = arguments.clock.now();
-    let token = request.permit(decision, approver, now)?;
+    let engine = arguments.engine.client()?;
     let answer = json!({
         "decision": decision.name(),
         "approver": approver,
         "comment": arguments.comment.as_deref().unwrap_or_default(),
     });
-    let engine = arguments.engine.client()?;
-    let sent = engine.try_call("SendTaskSuccess", json!({ "taskToken": token, "output": answer.to_string() })).await;
-    sent.map_err(|error| late(&arguments.id, error))?;
-    report(screen, &arguments.id, &request, &answer, now);
-    Ok(())
+    let mut looks = 0;
+    loop {
+        let request = read(&dynamodb, &arguments.aws.state_table, &arguments.id).await?;
+        let now = arguments.clock.now();
+        let token = request.permit(decision, approver, now)?;
+        let sending = json!({ "taskToken": token, "output": answer.to_string() });
+        match engine.try_call("SendTaskSuccess", sending).await {
+            Ok(_) => {
+                report(screen, &arguments.id, &request, &answer, now);
+                return Ok(());
+            }
+            Err(error) if is_late(&error) && looks < LOOKS => {
+                looks += 1;
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(late(&arguments.id, error)),
+        }
+    }
 }
 
 async fn read(dynamodb: &Client, table: &str, id: &str) -> Result<Request, Failure> {
@@ -134,18 +152,18 @@ fn requester(item: &Item<'_>) -> String {
     parsed.as_ref().and_then(|by| by.get("id")?.as_str()).unwrap_or(text).to_owned()
 }
 
-/// The engine has the last word on whether anybody still waits.
+/// The engine has the last word on whether anybody still waits with a token.
+fn is_late(error: &CallError) -> bool {
+    let codes = ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"];
+    matches!(error, CallError::Refused { code, .. } if codes.contains(&code.as_str()))
+}
+
 fn late(id: &str, error: CallError) -> Failure {
-    match error {
-        CallError::Refused { code, .. } if matches!(&*code, "TaskTimedOut" | "TaskDoesNotExist" | "InvalidToken") => {
-            Failure::new(
-                Exit::Forbidden,
-                format!("the request '{id}' waits no longer: it was answered, or has expired"),
-            )
-            .remedy("`stepwright history ARN` of its execution shows what became of it")
-        }
-        other => other.into(),
+    if !is_late(&error) {
+        return error.into();
     }
+    Failure::new(Exit::Forbidden, format!("the request '{id}' waits no longer: it was answered, or has expired"))
+        .remedy("`stepwright history ARN` of its execution shows what became of it")
 }
 
 fn report(screen: &Screen, id: &str, request: &Request, answer: &Json, now: i64) {
@@ -199,7 +217,7 @@ mod tests {
     fn expired_and_answered_requests_are_refused() {
         let expired = Request { expires_at: Some(NOW / 1000), ..request() };
         assert!(expired.permit(Decision::Denied, "bob", NOW).unwrap_err().message.starts_with("expiresAt: "));
-        for status in ["APPROVED", "DENIED", "EXPIRED"] {
+        for status in ["APPROVED", "DENIED", "EXPIRED", "WITHDRAWN"] {
             let answered = Request { status: status.into(), ..request() };
             assert!(answered.permit(Decision::Approved, "bob", NOW).unwrap_err().message.ends_with(status));
         }
