@@ -32,10 +32,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     }
     let built = options.fast || steps.run("programs", || workspace::build(root).map(drop)).is_some();
     if built {
-        steps.run("tests", || tests(root, options, &services));
         steps.run("doc tests", || {
             process::run(process::cargo(root, &["test", "--workspace", "--doc", "--quiet"]), "cargo test --doc")
         });
+        steps.run("tests", || tests(root, options, &services));
     }
     services.stop();
     steps.finish()

@@ -30,7 +30,9 @@ async fn serve(environment: Environment) -> Result<(), Error> {
     // Polls are held for a minute; everything else answers at once.
     let patient = configuration(&Patience::POLL.http(), Patience::POLL).await;
     let short = configuration(&Patience::SHORT.http(), Patience::SHORT).await;
+    let end = environment.clone();
     let watcher = RecoveryWatcher::new(&short, environment, clock.clone());
-    Worker::new(aws_sdk_sfn::Client::new(&patient), config, clock, watcher).run(asked_to_end()).await;
+    let worker = Worker::new(aws_sdk_sfn::Client::new(&patient), config, clock, watcher);
+    worker.run(async move { asked_to_end(&end).await }).await;
     Ok(())
 }

@@ -10,10 +10,12 @@ pub mod aws;
 mod call;
 mod clock;
 mod core;
+mod definition;
 mod description;
 mod engine;
 mod entropy;
 mod exception;
+mod histories;
 mod integration;
 mod lifecycle;
 mod machine;
@@ -33,4 +35,5 @@ pub use description::{
 };
 pub use engine::{Config, Engine, OpenError};
 pub use exception::Error;
+pub use recovery::resumed_clock;
 pub use store::StoreError;

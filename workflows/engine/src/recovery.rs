@@ -1,6 +1,7 @@
 //! Opening: the clock goes on where it stopped, every open execution where it was.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -14,6 +15,7 @@ use crate::call::Calls;
 use crate::clock::Clock;
 use crate::core::{Core, Live, Slot};
 use crate::engine::{Config, OpenError};
+use crate::histories::Histories;
 use crate::integration::World;
 use crate::machine::{self, Machines};
 use crate::store::{ClockRecord, Digest, Records, StoreError, write};
@@ -58,6 +60,18 @@ fn check(config: &Config) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// The clock that an engine on `directory` will run on, where `wanted` is asked for: whatever shares time with the
+/// engine can be started before it.
+///
+/// # Errors
+/// The directory cannot be used, or its virtual time is ahead of what `wanted` can follow.
+pub fn resumed_clock(directory: &Path, wanted: Clock) -> Result<Clock, OpenError> {
+    let records = Records::open(Some(directory))?;
+    let clock = records.clock().and_then(|stored| resume_clock(wanted, stored));
+    records.close();
+    Ok(clock?)
+}
+
 /// The clock to run on: the directory's own where it has one, so that virtual time never goes back.
 fn resume_clock(wanted: Clock, stored: Option<ClockRecord>) -> Result<Clock, StoreError> {
     let Some(stored) = stored.filter(|_| !wanted.is_manual()) else { return Ok(wanted) };
@@ -90,6 +104,7 @@ fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
         activities,
         timers: Arc::new(Timers::default()),
         waiters: Waiters::default(),
+        histories: Histories::default(),
         calls: Calls::default(),
         world,
         runtime: Handle::current(),

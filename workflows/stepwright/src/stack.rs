@@ -1,6 +1,7 @@
 //! The local stack, `stack.json`: what AWS SAM's template says on AWS.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -23,6 +24,18 @@ pub(crate) struct Stack {
     /// Activities.
     #[serde(default)]
     pub(crate) activities: Vec<String>,
+    /// Activity workers, by the name of their binary.
+    #[serde(default)]
+    pub(crate) workers: BTreeMap<String, Worker>,
+}
+
+/// An activity worker as deployed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Worker {
+    /// Its own environment.
+    #[serde(default)]
+    pub(crate) environment: BTreeMap<String, String>,
 }
 
 /// A Lambda function as deployed.
@@ -35,6 +48,9 @@ pub(crate) struct Function {
     /// MiB.
     #[serde(default = "Function::default_memory")]
     pub(crate) memory_mb: u32,
+    /// Most invocations at once; one more is refused as AWS does it, with `TooManyRequestsException`. Without it,
+    /// invocations wait for their turn.
+    pub(crate) reserved_concurrency: Option<NonZeroUsize>,
     /// Its own environment.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
@@ -75,12 +91,14 @@ mod tests {
         let stack = parse(
             r#"{"substitutions":{"StateTableName":"ops-state"},
                 "functions":{"f":{"timeoutSeconds":5,"environment":{"A":"b"}}},
-                "activities":["recovery-watcher"]}"#,
+                "activities":["recovery-watcher"],
+                "workers":{"recovery-watcher":{"environment":{"C":"d"}}}}"#,
         )
         .unwrap();
         assert_eq!(stack.functions["f"].timeout_seconds, 5);
         assert_eq!(stack.functions["f"].memory_mb, 256);
         assert_eq!(stack.activities, ["recovery-watcher"]);
+        assert_eq!(stack.workers["recovery-watcher"].environment["C"], "d");
         assert_eq!(parse("{}").unwrap(), Stack::default());
     }
 

@@ -58,7 +58,7 @@ impl Stack {
         let data = Scratch::new()?;
         let mut serve = Command::new(&programs["stepwright"]);
         serve.args(["serve", "--port", "0", "--output", "json", "--aws-endpoint", "sandbox", "--region", REGION]);
-        serve.args(["--time-scale", &time_scale.to_string()]).arg("--data-dir").arg(data.path());
+        serve.args(["--no-workers", "--time-scale", &time_scale.to_string()]).arg("--data-dir").arg(data.path());
         serve.arg("--lambda-binary").arg(&programs["bootstrap"]);
         serve.current_dir(root).stdout(Stdio::piped()).stderr(log(&logs, "stepwright")?);
         if let Some(redis) = redis {

@@ -1,6 +1,7 @@
 //! `stepwright serve`: the engine with its API, the Lambda host and the sandbox, in one process.
 
 mod ready;
+mod workers;
 mod world;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,6 +17,7 @@ use crate::definitions::{self, Deployed, Source};
 use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
 use crate::stack::{self, Stack};
+use workers::Workers;
 use world::World;
 
 /// Serves the Step Functions API until SIGTERM or SIGINT.
@@ -64,6 +66,9 @@ pub(crate) struct Arguments {
     /// A variable in every function's environment; may be repeated. The stack's own win.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     function_env: Vec<(String, String)>,
+    /// Does not start the stack's activity workers.
+    #[arg(long)]
+    no_workers: bool,
     #[command(flatten)]
     clock: ClockOptions,
 }
@@ -128,9 +133,10 @@ pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Fai
     match open(&arguments, &world, &stack, resolved).await {
         Ok((engine, deployed)) => {
             let server = listener.serve(engine.clone());
-            ready::announce(screen, &arguments, &world, server.address(), &stack, &deployed);
+            let workers = start_workers(&arguments, &world, &stack, server.address());
+            ready::announce(screen, &arguments, &world, server.address(), &stack, &deployed, workers.as_ref());
             wait_for_signal().await;
-            stop(screen, server, &engine, world).await;
+            stop(screen, server, &engine, world, workers).await;
             Ok(())
         }
         Err(failure) => {
@@ -138,6 +144,14 @@ pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Fai
             Err(failure)
         }
     }
+}
+
+fn start_workers(arguments: &Arguments, world: &World, stack: &Stack, api: SocketAddr) -> Option<Workers> {
+    if arguments.no_workers || stack.workers.is_empty() {
+        return None;
+    }
+    let folder = std::env::current_exe().ok().and_then(|this| this.parent().map(PathBuf::from)).unwrap_or_default();
+    Some(Workers::start(stack, &folder, &world.worker_environment(arguments, api)))
 }
 
 fn log() {
@@ -210,10 +224,13 @@ async fn wait_for_signal() {
     }
 }
 
-/// Callers first, then the engine, then what it works with.
-async fn stop(screen: &Screen, server: Server, engine: &Engine, world: World) {
+/// Workers first, while they can still report; then callers, the engine, and what it works with.
+async fn stop(screen: &Screen, server: Server, engine: &Engine, world: World, workers: Option<Workers>) {
     if !screen.is_json() {
         screen.line("stopping");
+    }
+    if let Some(workers) = workers {
+        workers.stop().await;
     }
     server.stop().await;
     engine.shutdown().await;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value as Json, json};
 
+use super::workers::Workers;
 use super::world::{World, reachable};
 use super::{Arguments, AwsEndpoint};
 use crate::definitions::Deployed;
@@ -18,6 +19,7 @@ pub(super) fn announce(
     api: SocketAddr,
     stack: &Stack,
     deployed: &[Deployed],
+    workers: Option<&Workers>,
 ) {
     let facts = Facts {
         api: format!("http://{}", reachable(api)),
@@ -26,6 +28,8 @@ pub(super) fn announce(
         sandbox: world.sandbox_url(),
         scale: world.clock.scale(),
         origin: world.clock.origin(),
+        workers: workers.map(|workers| workers.names.clone()).unwrap_or_default(),
+        missing: workers.map(|workers| workers.missing.clone()).unwrap_or_default(),
     };
     if screen.is_json() {
         screen.line(&facts.document(arguments, stack, deployed).to_string());
@@ -42,6 +46,8 @@ struct Facts {
     sandbox: Option<String>,
     scale: f64,
     origin: i64,
+    workers: Vec<String>,
+    missing: Vec<String>,
 }
 
 impl Facts {
@@ -60,6 +66,7 @@ impl Facts {
             "stateMachines": deployed,
             "functions": stack.functions.keys().collect::<Vec<_>>(),
             "activities": stack.activities,
+            "workers": self.workers,
         })
     }
 
@@ -90,6 +97,13 @@ impl Facts {
         if !deployed.is_empty() {
             let names: Vec<&str> = deployed.iter().map(|machine| &*machine.name).collect();
             lines.push(line(screen, "State machines", &names.join(", "), ""));
+        }
+        if !self.workers.is_empty() {
+            lines.push(line(screen, "Workers", &self.workers.join(", "), ""));
+        }
+        for name in &self.missing {
+            let remedy = format!("not built, its tasks wait: cargo build -p {name}, then start again");
+            lines.push(line(screen, "Worker", name, &remedy));
         }
         lines.push(screen.paint(Tone::Good, "ready"));
         lines.join("\n")
@@ -123,6 +137,8 @@ mod tests {
             sandbox: Some("http://127.0.0.1:8085".into()),
             scale: 60.0,
             origin: 5,
+            workers: vec!["watcher".into()],
+            missing: vec!["digger".into()],
         }
     }
 

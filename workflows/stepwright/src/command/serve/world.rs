@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub(super) struct World {
 impl World {
     /// Starts what `arguments` and `stack` ask for; functions are told that the API is at `api`.
     pub(super) async fn start(arguments: &Arguments, stack: &Stack, api: SocketAddr) -> Result<Self, Failure> {
-        let clock = arguments.clock.clock();
+        let clock = clock(arguments)?;
         let sandbox = match arguments.aws_endpoint {
             AwsEndpoint::Sandbox => Some(start_sandbox(arguments, &clock).await?),
             AwsEndpoint::Aws | AwsEndpoint::Url(_) => None,
@@ -73,6 +74,13 @@ impl World {
         self.lambdas.as_ref().map(LambdaHost::url)
     }
 
+    /// What workers get: the functions' common environment.
+    pub(super) fn worker_environment(&self, arguments: &Arguments, api: SocketAddr) -> BTreeMap<String, String> {
+        let mut variables = common_environment(arguments, self, api);
+        variables.insert("AWS_REGION".to_owned(), arguments.region.clone());
+        variables
+    }
+
     pub(super) async fn stop(self) {
         if let Some(lambdas) = self.lambdas {
             lambdas.shutdown().await;
@@ -80,6 +88,15 @@ impl World {
         if let Some(sandbox) = self.sandbox {
             sandbox.shutdown().await;
         }
+    }
+}
+
+/// The clock of everything here: the data directory's own, where it has one.
+fn clock(arguments: &Arguments) -> Result<Clock, Failure> {
+    let wanted = arguments.clock.clock();
+    match &arguments.data_dir {
+        Some(directory) => engine::resumed_clock(directory, wanted).map_err(could_not_start),
+        None => Ok(wanted),
     }
 }
 
@@ -128,7 +145,9 @@ fn deployed(name: &str, function: &Function, binary: &std::path::Path) -> lambda
         timeout: Duration::from_secs(function.timeout_seconds),
         memory_mb: function.memory_mb,
         environment: function.environment.clone(),
-        max_concurrency: CONCURRENCY,
+        // As on AWS, an invocation beyond what is reserved does not wait.
+        max_concurrency: function.reserved_concurrency.map_or(CONCURRENCY, NonZeroUsize::get),
+        queue: function.reserved_concurrency.map(|_| 0),
     }
 }
 
