@@ -61,6 +61,15 @@ impl Process {
         self.child.id()
     }
 
+    /// Numbers of the processes that it has started and that run the program `name`.
+    #[must_use]
+    pub fn children(&self, name: &str) -> Vec<u32> {
+        let parent = self.id().to_string();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        numbers.filter(|number| is_child(*number, name, &parent)).collect()
+    }
+
     /// What it has printed.
     #[must_use]
     pub fn output(&self) -> String {
@@ -94,6 +103,20 @@ impl Drop for Process {
             eprintln!("---- {} printed:\n{}", self.name, tail(&self.output()));
         }
     }
+}
+
+/// Whether the process runs `name` (its first 15 characters, as the kernel keeps them) for `parent`.
+fn is_child(number: u32, name: &str, parent: &str) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{number}/status")) else { return false };
+    let field = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+    field("Name:") == name.get(..15).or(Some(name)) && field("PPid:") == Some(parent)
+}
+
+/// Whether a process is still there.
+#[must_use]
+pub fn is_running(number: u32) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{number}/status")).unwrap_or_default();
+    state.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
 }
 
 fn tail(text: &str) -> String {

@@ -27,6 +27,8 @@ pub struct Options {
     pub lambda_binary: PathBuf,
     /// Whether the activity worker is started.
     pub worker: bool,
+    /// Whether the server starts its stack's workers itself.
+    pub server_workers: bool,
     /// More environment for the server.
     pub environment: Vec<(&'static str, String)>,
     /// More environment for the worker.
@@ -42,6 +44,7 @@ impl Default for Options {
             stack: root().join("infra/local/stack.json"),
             lambda_binary: binary("bootstrap"),
             worker: true,
+            server_workers: false,
             environment: Vec::new(),
             worker_environment: Vec::new(),
         }
@@ -202,11 +205,10 @@ impl Stack {
 
 async fn serve(options: &Options, account: &Account, folder: &TempDir, port: u16, origin: i64) -> Process {
     let data = folder.path().join("data");
-    let arguments = [
+    let mut arguments = vec![
         "serve".to_owned(),
         format!("--port={port}"),
         "--lambda-port=0".to_owned(),
-        "--no-workers".to_owned(),
         format!("--data-dir={}", data.display()),
         format!("--definitions={}", options.definitions.display()),
         format!("--stack={}", options.stack.display()),
@@ -215,6 +217,9 @@ async fn serve(options: &Options, account: &Account, folder: &TempDir, port: u16
         format!("--time-scale={}", options.scale),
         format!("--time-origin={origin}"),
     ];
+    if !options.server_workers {
+        arguments.push("--no-workers".to_owned());
+    }
     let mut server = Process::start("stepwright", &arguments, &options.environment, folder.path());
     server.listening(port).await;
     server

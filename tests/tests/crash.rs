@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
+use end_to_end::process::is_running;
 use end_to_end::{Options, Stack};
 use serde_json::json;
 
@@ -102,4 +103,18 @@ async fn happened(stack: &Stack, execution: &str, like: fn(&HistoryEvent) -> boo
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("it does not happen:\n{}", stack.cli(&["history", execution]).1);
+}
+
+#[tokio::test]
+async fn the_workers_of_a_server_do_their_work_and_do_not_outlive_it() {
+    let mut stack = Stack::start(Options { worker: false, server_workers: true, ..Options::default() }).await;
+    let execution = restart_incident(&stack, "incident-own-worker").await;
+    let (status, output) = stack.ended(&execution).await;
+    assert_eq!(status, ExecutionStatus::Succeeded, "{output}");
+    let workers = stack.server.children("recovery-watcher");
+    assert_eq!(workers.len(), 1);
+    stack.server.kill();
+    while workers.iter().any(|worker| is_running(*worker)) {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
 }
