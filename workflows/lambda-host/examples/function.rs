@@ -66,12 +66,14 @@ fn allocate(megabytes: u64) -> Value {
     json!(bytes.len())
 }
 
-/// Speaks the Runtime API by hand: takes one invocation and answers it with this text.
+/// Speaks the Runtime API by hand: answers every invocation with this text, until the host is gone.
 fn answer_with(text: &str) {
-    let head = request(&format!("GET {PREFIX}invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n"));
-    let id = head.lines().find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: ")).expect("a request id");
-    post(&format!("invocation/{id}/response"), text);
-    let _ = request(&format!("GET {PREFIX}invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n"));
+    loop {
+        let head = request(&format!("GET {PREFIX}invocation/next HTTP/1.1\r\nHost: runtime\r\n\r\n"));
+        let id = head.lines().find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "));
+        let Some(id) = id else { return };
+        post(&format!("invocation/{id}/response"), text);
+    }
 }
 
 const PREFIX: &str = "/2018-06-01/runtime/";

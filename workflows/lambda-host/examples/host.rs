@@ -17,6 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         memory_mb: 256,
         environment: BTreeMap::new(),
         max_concurrency: 10,
+        queue: None,
     };
     let host = LambdaHost::start(Config {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),

@@ -45,6 +45,8 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
     /// Most invocations at one time, which is the most processes of this function. At least 1.
     pub max_concurrency: usize,
+    /// Invocations that may wait for a free environment, in place of [`Limits::queue`].
+    pub queue: Option<usize>,
 }
 
 /// Bounds of a host.
@@ -128,6 +130,7 @@ mod tests {
             memory_mb: 128,
             environment: BTreeMap::new(),
             max_concurrency: 1,
+            queue: None,
         }
     }
 

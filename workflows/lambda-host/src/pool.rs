@@ -93,7 +93,7 @@ impl Pool {
             return Ok(permit);
         }
         let in_queue = Waiting::new(&self.waiting);
-        if in_queue.before >= self.limits.queue {
+        if in_queue.before >= self.function().queue.unwrap_or(self.limits.queue) {
             return Err(Throttled);
         }
         self.patiently().await

@@ -167,6 +167,7 @@ mod tests {
             memory_mb: 256,
             environment: pairs(&[("AWS_REGION", "elsewhere"), ("A", "own"), ("TZ", "CET")]),
             max_concurrency: 1,
+            queue: None,
         };
         let launch = Launch::new(function, "us-east-1", &pairs(&[("A", "common"), ("B", "common")]));
         let value = |name: &str| launch.variables.get(name).map(String::as_str);

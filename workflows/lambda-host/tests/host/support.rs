@@ -34,6 +34,7 @@ pub(crate) fn function(name: &str) -> Function {
         memory_mb: 256,
         environment: BTreeMap::new(),
         max_concurrency: 10,
+        queue: None,
     }
 }
 
