@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
 use serde_json::Value as Json;
 
@@ -14,6 +14,8 @@ use crate::operation::{self, Context};
 
 /// Bytes of a request's body: AWS's 1 MiB and a margin for the escapes in a definition of that size.
 const BODY_BYTES: usize = (1 << 20) + (1 << 18);
+/// Bytes that are read of a body that is too large, before its connection is closed.
+const DISCARDED_BYTES: usize = 32 << 20;
 /// How long a body may take to come.
 const BODY_TIME: Duration = Duration::from_secs(30);
 const WIRE: &str = "application/x-amz-json-1.0";
@@ -88,10 +90,9 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let whole = Limited::new(body, BODY_BYTES).collect();
-    match tokio::time::timeout(BODY_TIME, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+    match tokio::time::timeout(BODY_TIME, read(body)).await {
+        Ok(Ok(Some(body))) => Ok(body),
+        Ok(Ok(None)) => {
             let message = format!("the body is larger than the {BODY_BYTES} bytes a request may have");
             Err(Fault { status: 413, ..Fault::shape(message) })
         }
@@ -101,6 +102,29 @@ where
             Err(Fault { status: 408, ..Fault::shape(message) })
         }
     }
+}
+
+/// The whole body; `None` where it is too large. Most clients read no answer before they have sent everything: so what
+/// is too much is read and let go, up to a bound.
+async fn read<B>(body: B) -> Result<Option<Bytes>, Box<dyn std::error::Error + Send + Sync>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (mut body, mut kept, mut received) = (std::pin::pin!(body), BytesMut::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(mut data) = frame.map_err(Into::into)?.into_data() else { continue };
+        received = received.saturating_add(data.remaining());
+        if received > DISCARDED_BYTES {
+            break;
+        }
+        if received > BODY_BYTES {
+            kept = BytesMut::new();
+        } else {
+            kept.put(&mut data);
+        }
+    }
+    Ok((received <= BODY_BYTES).then(|| kept.freeze()))
 }
 
 fn respond(status: StatusCode, body: String, number: u64) -> Response<Full<Bytes>> {

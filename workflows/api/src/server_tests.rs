@@ -6,6 +6,7 @@ use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
 use serde_json::{Value as Json, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
@@ -244,5 +245,61 @@ async fn an_address_in_use_is_told_with_a_remedy() {
     let server = server().await;
     let error = Listener::bind(Options::on(server.address())).await.unwrap_err().to_string();
     assert!(error.contains(&server.address().to_string()) && error.contains("--port"), "{error}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn hostile_bodies_are_refused_by_name_on_a_connection_that_goes_on() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let machine = json!({ "StartAt": "P", "States": { "P": { "Type": "Pass", "End": true } } });
+    let machine = client.machine("m", &machine).await;
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let raw = |body: Vec<u8>| request("ListActivities", String::new()).map(|_| Full::new(Bytes::from(body)));
+    for (body, status, message) in [
+        (deep.clone().into_bytes(), 400, "recursion limit exceeded"),
+        (b"{\"name\":\"\xff\xfe\"}".to_vec(), 400, "the body is not JSON"),
+        (b"\x00\x01\x02".to_vec(), 400, "the body is not JSON"),
+        (vec![b' '; 10_000_000], 413, "the body is larger than the"),
+    ] {
+        let (got, answer) = client.send(raw(body)).await;
+        assert_eq!(got, status, "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(message), "{answer}");
+    }
+    for (body, code) in [
+        (json!({ "stateMachineArn": machine, "input": deep }), "InvalidExecutionInput"),
+        (json!({ "stateMachineArn": machine, "input": "x".repeat(300_000) }), "ValidationException"),
+        (json!({ "stateMachineArn": machine, "name": "n".repeat(100_000) }), "ValidationException"),
+        (json!({ "stateMachineArn": machine, "input": "\"\\ud800\"" }), "InvalidExecutionInput"),
+    ] {
+        assert_eq!(client.refused("StartExecution", body).await.0, code);
+    }
+    client.done("StartExecution", json!({ "stateMachineArn": machine })).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn idle_and_slow_connections_harm_nobody_and_are_closed_in_time() {
+    let options = Options { head_time: Duration::from_millis(500), ..Options::on((Ipv4Addr::LOCALHOST, 0).into()) };
+    let server = Server::start(engine(Clock::manual(NOW)).await, options).await.unwrap();
+    let mut others = Vec::new();
+    for number in 0..200 {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        if number % 2 == 0 {
+            stream.write_all(b"POST / HTTP/1.1\r\nHost:").await.unwrap();
+        }
+        others.push(stream);
+    }
+    let mut garbage = TcpStream::connect(server.address()).await.unwrap();
+    garbage.write_all(b"\x16\x03\x01\x00\xff\r\n\r\n").await.unwrap();
+    let mut client = Connection::open(&server).await;
+    assert_eq!(client.done("ListActivities", json!({})).await, json!({ "activities": [] }));
+    others.push(garbage);
+    for mut stream in others {
+        let mut told = Vec::new();
+        // Whatever the server said before, it closes.
+        let _ = stream.read_to_end(&mut told).await;
+        assert!(told.is_empty() || told.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&told));
+    }
     server.stop().await;
 }

@@ -18,6 +18,7 @@ use crate::arn::Place;
 use crate::call::Calls;
 use crate::engine::Config;
 use crate::entropy;
+use crate::histories::Histories;
 use crate::integration::World;
 use crate::machine::Machines;
 use crate::store::write;
@@ -34,6 +35,7 @@ pub(crate) struct Core {
     pub(crate) activities: Arc<Activities>,
     pub(crate) timers: Arc<Timers>,
     pub(crate) waiters: Waiters,
+    pub(crate) histories: Histories,
     pub(crate) calls: Calls,
     pub(crate) world: Arc<World>,
     pub(crate) runtime: Handle,
@@ -122,7 +124,7 @@ impl Core {
         let Live { execution, record, written, due, .. } = live;
         let mut writes = Vec::new();
         if !events.is_empty() {
-            writes.push(write::events(record.number, *written, events));
+            writes.extend(write::events(record.number, *written, events));
             *written += events.len() as u64;
         }
         let ended = record.ended.is_none() && execution.status() != Status::Running;

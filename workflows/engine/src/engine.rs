@@ -10,11 +10,11 @@ use execution::{Event, Failure, Input, Limits, Millis, Status};
 use crate::aws;
 use crate::clock::Clock;
 use crate::core::Core;
+use crate::definition;
 use crate::description::{
     Activity, ActivityTask, ExecutionDescription, NewStateMachine, Started, StateMachine, StateMachineChange,
 };
 use crate::exception::Error;
-use crate::machine;
 use crate::recovery;
 use crate::store::StoreError;
 
@@ -95,10 +95,11 @@ impl Engine {
         self.core.config.clock.now()
     }
 
-    /// Every problem of a definition's text: language, expressions and resources.
+    /// Every problem of a definition's text: language, expressions and resources; as a warning, what AWS accepts and
+    /// this engine does not run yet.
     #[must_use]
     pub fn validate(text: &str) -> Vec<Diagnostic> {
-        machine::check(text).1
+        definition::check(text)
     }
 
     /// Creates a state machine; the same request again answers the same machine.
@@ -207,7 +208,7 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidArn`, `ExecutionDoesNotExist`.
-    pub fn history(&self, arn: &str) -> Result<Vec<Event>, Error> {
+    pub fn history(&self, arn: &str) -> Result<Arc<Vec<Event>>, Error> {
         self.core.history(arn)
     }
 

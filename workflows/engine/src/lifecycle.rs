@@ -191,9 +191,9 @@ impl Core {
     }
 
     /// The journal of an execution.
-    pub(crate) fn history(&self, arn: &str) -> Result<Vec<Event>, Error> {
+    pub(crate) fn history(&self, arn: &str) -> Result<Arc<Vec<Event>>, Error> {
         let record = self.record(arn)?;
-        Ok(self.records.journal(record.number)?)
+        Ok(self.histories.read(&self.records, record.number)?)
     }
 }
 

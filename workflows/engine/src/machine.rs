@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use asl::{Code, Definition, Diagnostic, ExecutionType};
+use asl::{Definition, ExecutionType};
 
 use crate::arn;
 use crate::core::Core;
+use crate::definition::accept;
 use crate::description::{MachineStatus, NewStateMachine, StateMachine, StateMachineChange};
 use crate::entropy;
 use crate::exception::Error;
-use crate::integration;
 use crate::store::{MachineRecord, StoreError, Write, digest, write};
 
 /// The state machines as they stand, by ARN.
@@ -77,58 +77,6 @@ pub(crate) fn parse_stored(text: &str, of: &str) -> Result<Arc<Definition>, Stor
         Some(definition) => Ok(Arc::new(definition)),
         None => Err(StoreError::Undecodable { space: "definitions", key: of.to_owned(), reason: reason() }),
     }
-}
-
-/// Every problem of a definition, and the definition where it can be used.
-pub(crate) fn check(text: &str) -> (Option<Definition>, Vec<Diagnostic>) {
-    let mut parsed = asl::parse(text);
-    if let Some(definition) = &parsed.definition {
-        parsed.diagnostics.extend(evaluate::check(definition));
-        parsed.diagnostics.extend(unknown_resources(definition));
-    }
-    let usable = !parsed.diagnostics.iter().any(Diagnostic::is_error);
-    (parsed.definition.filter(|_| usable), parsed.diagnostics)
-}
-
-/// Tasks whose integration does not exist.
-fn unknown_resources(definition: &Definition) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    visit(&definition.machine, "", &mut |resource, location| {
-        if !integration::is_known(resource) {
-            let message = format!(
-                "The resource provided {resource} is not recognized. The value is not a valid resource ARN, or the \
-                 resource is not available in this region."
-            );
-            found.push(Diagnostic::error(Code::SchemaValidationFailed, message, format!("{location}/Resource")));
-        }
-    });
-    found
-}
-
-/// Visits the tasks of a machine and of those inside it, with their locations.
-fn visit(machine: &asl::Machine, at: &str, task: &mut dyn FnMut(&str, &str)) {
-    for (name, state) in &machine.states {
-        let location = format!("{at}/States/{name}");
-        match &state.kind {
-            asl::Kind::Task(of) => task(&of.resource, &location),
-            asl::Kind::Parallel(parallel) => {
-                for (index, branch) in parallel.branches.iter().enumerate() {
-                    visit(branch, &format!("{location}/Branches[{index}]"), task);
-                }
-            }
-            asl::Kind::Map(map) => visit(&map.machine, &format!("{location}/ItemProcessor"), task),
-            _ => {}
-        }
-    }
-}
-
-/// The definition, where it has no errors.
-fn accept(text: &str) -> Result<Arc<Definition>, Error> {
-    let (definition, diagnostics) = check(text);
-    definition.map(Arc::new).ok_or_else(|| {
-        let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(ToString::to_string);
-        Error::InvalidDefinition(errors.collect::<Vec<_>>().join(", "))
-    })
 }
 
 fn check_role(role_arn: &str) -> Result<(), Error> {

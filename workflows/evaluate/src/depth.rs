@@ -10,11 +10,11 @@ use crate::Failure;
 /// Levels of arrays and objects at most: the limit of the JSON reader that AWS's wording shows.
 pub(crate) const LIMIT: usize = 1000;
 
-/// `value`, if it nests at most [`LIMIT`] levels.
+/// `value`, if it nests at most 1,000 levels.
 ///
 /// # Errors
 /// `States.Runtime` where it nests deeper.
-pub(crate) fn bounded(value: Value) -> Result<Value, Failure> {
+pub fn bounded(value: Value) -> Result<Value, Failure> {
     if within(&value, LIMIT) { Ok(value) } else { Err(Failure::runtime(too_deep())) }
 }
 

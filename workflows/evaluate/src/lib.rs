@@ -17,6 +17,7 @@ mod scope;
 
 pub use check::check;
 pub use choice::{condition, condition_for};
+pub use depth::bounded;
 pub use failure::Failure;
 pub use payload::payload_template;
 pub use scope::Scope;

@@ -150,7 +150,29 @@ pub(crate) struct Queue {
     pub(crate) slot: u64,
 }
 
+/// What a fork does next without the world.
+#[derive(Clone, Debug)]
+pub(crate) enum Turn {
+    /// All have succeeded.
+    Joined {
+        /// Iterations, not branches.
+        map: bool,
+    },
+    /// Start the iteration for this item, because of the event `slot`.
+    Start { index: usize, item: Value, slot: u64 },
+}
+
 impl Fork {
+    /// What to do next; `None` while it waits for branches or iterations.
+    pub(crate) fn turn(&self) -> Option<Turn> {
+        if self.pending == 0 {
+            return Some(Turn::Joined { map: self.queue.is_some() });
+        }
+        let queue = self.queue.as_ref().filter(|_| self.can_start())?;
+        let item = queue.items.get(queue.next).cloned().unwrap_or_default();
+        Some(Turn::Start { index: queue.next, item, slot: queue.slot })
+    }
+
     /// Whether an iteration can start now.
     pub(crate) fn can_start(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| queue.next < queue.items.len() && self.running < queue.max_concurrency)

@@ -1,5 +1,6 @@
 //! GetExecutionHistory.
 
+use execution::Event;
 use serde_json::Value as Json;
 
 use super::Context;
@@ -15,14 +16,14 @@ pub(super) async fn get(context: &Context, mut fields: Fields<'_>) -> Result<Jso
     let page = Page::read(&mut fields, 1024, format!("GetExecutionHistory {arn} {reverse}"))?;
 
     let engine = &context.engine;
-    let mut events = engine.history(arn)?;
+    let history = engine.history(arn)?;
     let execution = engine.describe_execution(arn)?;
     let role = engine.describe_state_machine(&execution.state_machine_arn).ok().map(|it| it.role_arn.clone());
-    let mut rendering = RenderContext::new(engine.config().region.clone(), &events).with_role(role);
+    let mut rendering = RenderContext::new(engine.config().region.clone(), &history).with_role(role);
     if !with_data {
         rendering = rendering.without_data();
     }
-    events.retain(execution::Event::is_visible);
+    let mut events: Vec<&Event> = history.iter().filter(|event| event.is_visible()).collect();
     if reverse {
         events.reverse();
     }

@@ -11,6 +11,7 @@ use crate::aws::instant;
 use crate::core::Core;
 use crate::exception::Error;
 use crate::store::status_name;
+use crate::token;
 
 /// Calls the action.
 pub(crate) async fn perform(core: &Weak<Core>, action: &str, parameters: &Value) -> Result<Value, Failure> {
@@ -88,8 +89,11 @@ impl Request<'_> {
     }
 
     async fn succeed(&self) -> Result<Value, Error> {
+        let token = self.required("TaskToken")?;
+        // As on AWS, what is no token is told before what is no output.
+        token::parse(token)?;
         let output = Value::parse(self.required("Output")?).map_err(|error| Error::InvalidOutput(error.to_string()))?;
-        self.core.answer(self.required("TaskToken")?, |task| Input::TaskSucceeded { task, output }).await?;
+        self.core.answer(token, |task| Input::TaskSucceeded { task, output }).await?;
         Ok(Value::Object(Arc::default()))
     }
 

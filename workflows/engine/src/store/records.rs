@@ -15,6 +15,9 @@ use crate::description::{Activity, MachineStatus, StateMachine};
 /// What this server writes. A change that an older server would misread takes the next number.
 const FORMAT: u64 = 1;
 
+/// Events in one record of the journal.
+const RECORD_EVENTS: usize = 256;
+
 /// SHA-256.
 pub(crate) type Digest = [u8; 32];
 
@@ -221,6 +224,31 @@ impl Records {
         Ok(events)
     }
 
+    /// The events of an execution from `index` on, where a record begins, and the bytes of their records. A gap is an
+    /// error.
+    pub(crate) fn journal_from(&self, number: u64, index: u64) -> Result<(Vec<Event>, usize), StoreError> {
+        let store = self.store()?;
+        let (mut events, mut bytes) = (Vec::new(), 0);
+        loop {
+            let next = index + events.len() as u64;
+            let key = key::journal(number, next);
+            let value = match store.get(Space::Journal, &key)? {
+                Some(value) => value,
+                None if self.last_record(number)? < Some(next) => return Ok((events, bytes)),
+                // It came this moment, or never.
+                None => store.get(Space::Journal, &key)?.ok_or_else(|| missing(Space::Journal, &key))?,
+            };
+            bytes += value.len();
+            events.append(&mut decode::<Vec<Event>>(Space::Journal, &key, &value)?);
+        }
+    }
+
+    /// Index of the first event in the last record of an execution's journal.
+    fn last_record(&self, number: u64) -> Result<Option<u64>, StoreError> {
+        let last = self.store()?.last(Space::Journal, &key::number(number))?;
+        Ok(last.and_then(|(key, _)| key::parse_journal(&key)).map(|(_, index)| index))
+    }
+
     /// The first and the last event of an execution.
     pub(crate) fn journal_ends(&self, number: u64) -> Result<Option<(Event, Event)>, StoreError> {
         let store = self.store()?;
@@ -251,7 +279,8 @@ impl Records {
 /// The writes that records come down to.
 pub(crate) mod write {
     use super::{
-        Activity, ClockRecord, Digest, Event, ExecutionRecord, MachineRecord, Millis, Space, Write, key, put, text,
+        Activity, ClockRecord, Digest, Event, ExecutionRecord, MachineRecord, Millis, RECORD_EVENTS, Space, Write, key,
+        put, text,
     };
 
     pub(crate) fn clock(clock: &ClockRecord) -> Write {
@@ -288,9 +317,13 @@ pub(crate) mod write {
         [put(Space::Executions, arn.as_bytes().to_vec(), record), open]
     }
 
-    /// Events of an execution, the first of them at `index`.
-    pub(crate) fn events(number: u64, index: u64, events: &[Event]) -> Write {
-        put(Space::Journal, key::journal(number, index), &events)
+    /// Events of an execution, the first of them at `index`; a long step takes several records, so that reading a few
+    /// of its events need not read all.
+    pub(crate) fn events(number: u64, index: u64, events: &[Event]) -> impl Iterator<Item = Write> {
+        (index..)
+            .step_by(RECORD_EVENTS)
+            .zip(events.chunks(RECORD_EVENTS))
+            .map(move |(index, events)| put(Space::Journal, key::journal(number, index), &events))
     }
 
     pub(crate) fn due(due: Millis, number: u64, arn: &str) -> Write {

@@ -125,7 +125,7 @@ fn executions_and_their_events_read_back() {
         let mut one = record(0, "one");
         let input = Value::parse(r#"{"b":1,"a":[1.0,null]}"#).unwrap();
         let mut writes = write::execution(&one).to_vec();
-        writes.push(write::events(0, 0, &[started(input.clone()), event(0, EventKind::WaitArmed { until: 9 })]));
+        writes.extend(write::events(0, 0, &[started(input.clone()), event(0, EventKind::WaitArmed { until: 9 })]));
         commit(&records, writes);
         assert_eq!(records.open_executions().unwrap(), [one.identity.arn.clone()]);
         assert_eq!(records.next_number().unwrap(), 1);
@@ -133,7 +133,7 @@ fn executions_and_their_events_read_back() {
         one.ended = Some(Ended { status: "SUCCEEDED".to_owned(), at: 7 });
         let end = event(2, EventKind::ExecutionSucceeded { output: Value::Null });
         let mut writes = write::execution(&one).to_vec();
-        writes.push(write::events(0, 2, std::slice::from_ref(&end)));
+        writes.extend(write::events(0, 2, std::slice::from_ref(&end)));
         commit(&records, writes);
         assert!(records.open_executions().unwrap().is_empty());
         let found = records.execution(&one.identity.arn).unwrap().unwrap();
@@ -150,8 +150,25 @@ fn a_value_nested_deeper_than_a_parser_allows_reads_back() {
     on_both(|store| {
         let records = Records::over(store, Path::new("d")).unwrap();
         let deep = (0..400).fold(Value::Null, |inner, _| Value::array(vec![inner]));
-        commit(&records, vec![write::events(0, 0, &[started(deep.clone())])]);
+        commit(&records, write::events(0, 0, &[started(deep.clone())]).collect());
         assert_eq!(records.journal(0).unwrap(), [started(deep)]);
+    });
+}
+
+#[test]
+fn a_long_step_takes_several_records_and_is_read_on_from_where_it_was() {
+    on_both(|store| {
+        let records = Records::over(store, Path::new("d")).unwrap();
+        let step: Vec<_> = (1..=1000).map(|id| event(id, EventKind::ParallelStateSucceeded)).collect();
+        commit(&records, write::events(0, 0, &step).collect());
+        assert_eq!(records.journal(0).unwrap(), step);
+        assert_eq!(records.journal_ends(0).unwrap(), Some((step[0].clone(), step[999].clone())));
+        let (tail, _) = records.journal_from(0, 1000).unwrap();
+        assert_eq!(tail, []);
+        commit(&records, write::events(0, 1000, &step[..2]).collect());
+        let (tail, bytes) = records.journal_from(0, 1000).unwrap();
+        assert_eq!(tail, step[..2]);
+        assert!(bytes > 0);
     });
 }
 
@@ -173,9 +190,10 @@ fn a_gap_in_a_journal_is_named() {
     on_both(|store| {
         let records = Records::over(store, Path::new("d")).unwrap();
         let end = event(2, EventKind::ExecutionSucceeded { output: Value::Null });
-        commit(&records, vec![write::events(3, 0, &[started(Value::Null)]), write::events(3, 2, &[end])]);
-        let error = records.journal(3).unwrap_err();
-        assert!(matches!(error, StoreError::Missing { space: "journal", .. }), "{error}");
+        commit(&records, write::events(3, 0, &[started(Value::Null)]).chain(write::events(3, 2, &[end])).collect());
+        for error in [records.journal(3).unwrap_err(), records.journal_from(3, 0).unwrap_err()] {
+            assert!(matches!(error, StoreError::Missing { space: "journal", .. }), "{error}");
+        }
     });
 }
 

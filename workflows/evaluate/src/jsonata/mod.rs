@@ -21,17 +21,21 @@ use asl::{Object, Value};
 use jsonata_core::value::with_stack;
 
 use crate::random::Random;
-use crate::{Failure, Scope};
+use crate::{Failure, Scope, depth};
 pub(crate) use restrict::{Finding, inspect};
 
 /// `template` with every string that is wholly `{% ... %}` evaluated; other strings are literal. `field` names the
 /// template in errors (`Output`, `Choices[0]/Condition`); the place in it is appended, as in `Output/a[0]/b`.
 ///
 /// # Errors
-/// `States.QueryEvaluationError` with its location: an expression cannot be read, throws, gives nothing or a function.
+/// `States.QueryEvaluationError` with its location: an expression cannot be read, throws, gives nothing or a function;
+/// what is filled nests too deep.
 pub fn template(field: &str, template: &Value, scope: &Scope<'_>) -> Result<Value, Failure> {
     let random = Rc::new(RefCell::new(Random::new(scope.seed, field)));
-    Ok(Filling { scope, random }.fill(field, template)?.unwrap_or_else(|| template.clone()))
+    match (Filling { scope, random }).fill(field, template)? {
+        Some(filled) => depth::bounded(filled).map_err(|failure| Failure::query(failure.cause, field)),
+        None => Ok(template.clone()),
+    }
 }
 
 /// What a field that needs another type than its expression gives fails with; `expected` is the JSON type's name.

@@ -249,6 +249,15 @@ fn a_deep_value_is_refused_and_never_overflows() {
 }
 
 #[test]
+fn a_template_around_a_deep_value_is_refused() {
+    let deepest = (0..1000).fold(Value::Null, |value, _| Value::array(vec![value]));
+    let around = Value::object([("a", Value::from("{% $states.input %}"))]);
+    let refused = with(|scope| template("Output", &around, &Scope { input: &deepest, ..*scope })).unwrap_err();
+    assert_eq!((refused.error, refused.location.as_deref()), ("States.QueryEvaluationError", Some("Output")));
+    assert!(refused.cause.contains("nests deeper than 1000 levels"), "{}", refused.cause);
+}
+
+#[test]
 fn what_step_functions_does_not_support_is_found_before_it_runs() {
     let unsupported =
         |name: &str| vec![Finding::Unsupported(format!("Reference to '{name}' at the top level is not supported."))];

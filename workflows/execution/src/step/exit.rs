@@ -34,9 +34,11 @@ impl Stepper<'_> {
         self.exit(id, state, Exit { output, assigned, next })
     }
 
-    /// Writes the exit, where the output is within the quota.
+    /// Writes the exit, where the output is within the quota and does not nest too deep.
     pub(super) fn exit(&mut self, id: FrameId, state: &State, exit: Exit) -> Result<(), Problem> {
         let name = self.state_name(id);
+        // A Parallel, a Map or a task wraps what it is given without any evaluation.
+        let exit = Exit { output: evaluate::bounded(exit.output)?, ..exit };
         if json_bytes(&exit.output) > self.execution.limits.payload_bytes {
             return Err(Problem::Plain(too_large(&name)));
         }

@@ -8,7 +8,6 @@ use evaluate::{jsonata, jsonpath};
 use super::{Problem, Stepper, Surroundings, fields};
 use crate::context::item_context;
 use crate::event::{EventKind, FrameId};
-use crate::state::Queue;
 
 /// Iterations at once where the definition sets no limit: AWS's quota for inline Maps.
 const INLINE_CONCURRENCY: u64 = 40;
@@ -30,10 +29,8 @@ impl Stepper<'_> {
     }
 
     /// Starts the next iteration, in a frame of its own.
-    pub(super) fn start_iteration(&mut self, parent: FrameId, queue: &Queue) {
+    pub(super) fn start_iteration(&mut self, parent: FrameId, index: usize, item: Value, slot: u64) {
         let Some(state) = self.execution.state(self.definition, parent) else { return };
-        let (index, slot) = (queue.next, queue.slot);
-        let item = queue.items.get(index).cloned().unwrap_or_default();
         match self.iteration_input(parent, state, index, item) {
             Ok(input) => {
                 let frame = FrameId(self.execution.next_frame);

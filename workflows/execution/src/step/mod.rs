@@ -106,6 +106,11 @@ impl<'a> Stepper<'a> {
     /// One move of one frame.
     fn advance(&mut self, id: FrameId) {
         let Some(frame) = self.execution.frames.get(&id) else { return };
+        // A fork holds all its results: it is never copied.
+        if let Phase::Forked(fork) = &frame.phase {
+            let turn = fork.turn();
+            return self.go_on(id, turn);
+        }
         match frame.phase.clone() {
             Phase::Next { name, input } => self.enter(id, &name, input),
             Phase::Entered => self.attempt(id, Self::act),
@@ -113,8 +118,7 @@ impl<'a> Stepper<'a> {
             Phase::Failed(failed) => self.recover(id, &failed),
             Phase::GaveUp(failed) => self.fail_parent(id, &failed),
             Phase::Ended(output) => self.ended(id, output),
-            Phase::Forked(fork) => self.go_on(id, &fork),
-            Phase::Sleeping { .. } | Phase::Task(_) | Phase::Aborted => {}
+            Phase::Forked(_) | Phase::Sleeping { .. } | Phase::Task(_) | Phase::Aborted => {}
         }
     }
 

@@ -6,7 +6,7 @@ use asl::{Parallel, State};
 
 use super::{Problem, Stepper};
 use crate::event::{EventKind, FrameId};
-use crate::state::Fork;
+use crate::state::Turn;
 
 impl Stepper<'_> {
     /// Starts every branch with the same input.
@@ -19,12 +19,12 @@ impl Stepper<'_> {
     }
 
     /// Starts the next iteration, or finishes where all are done.
-    pub(super) fn go_on(&mut self, id: FrameId, fork: &Fork) {
-        match (&fork.queue, fork.pending) {
-            (None, 0) => self.emit(id, EventKind::ParallelStateSucceeded),
-            (Some(_), 0) => self.emit(id, EventKind::MapStateSucceeded),
-            (Some(queue), _) if fork.can_start() => self.start_iteration(id, queue),
-            _ => {}
+    pub(super) fn go_on(&mut self, id: FrameId, turn: Option<Turn>) {
+        match turn {
+            Some(Turn::Joined { map: false }) => self.emit(id, EventKind::ParallelStateSucceeded),
+            Some(Turn::Joined { map: true }) => self.emit(id, EventKind::MapStateSucceeded),
+            Some(Turn::Start { index, item, slot }) => self.start_iteration(id, index, item, slot),
+            None => {}
         }
     }
 }

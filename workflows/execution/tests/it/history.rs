@@ -298,3 +298,24 @@ fn the_context_object_tells_who_and_where() {
     assert_eq!(get("State", "Name"), r#""A""#);
     assert_eq!(context.get("State").and_then(|state| state.get("RetryCount")), None, "a Pass state cannot retry");
 }
+
+#[test]
+fn a_loop_that_wraps_its_data_fails_and_does_not_overflow() {
+    let wrapping = [
+        r#""Type": "Pass", "Output": {"a": "{% $states.input %}"}"#,
+        r#""Type": "Parallel", "Branches": [{"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}]"#,
+    ];
+    for state in wrapping {
+        let definition = definition(&format!(
+            r#"{{"QueryLanguage": "JSONata", "StartAt": "Wrap", "States": {{
+                "Wrap": {{{state}, "Next": "Again?"}},
+                "Again?": {{"Type": "Choice", "Choices": [{{"Condition": "{{% false %}}", "Next": "Done"}}],
+                    "Default": "Wrap"}},
+                "Done": {{"Type": "Succeed"}}}}}}"#
+        ));
+        let world = run(&definition, "1");
+        assert_eq!(world.execution.status(), Status::Failed);
+        let cause = world.execution.failure().cause.clone().unwrap_or_default();
+        assert!(cause.contains("nests deeper than 1000 levels"), "{state}: {cause}");
+    }
+}
