@@ -18,6 +18,15 @@ pub struct Scope<'a> {
     /// Milliseconds since 1970 for `$now` and `$millis`.
     pub now: i64,
     /// What `$random`, `$uuid`, `$shuffle`, `States.UUID` and `States.MathRandom` draw from. The same seed gives the
-    /// same values; the name of the field is mixed in, so the fields of one state may share a seed.
+    /// same values; the name of the field is mixed in, but not into payload
+    /// templates: give each of those a seed of its own.
     pub seed: u128,
+}
+
+#[cfg(test)]
+impl<'a> Scope<'a> {
+    /// A scope at the beginning of time, without result and error.
+    pub(crate) const fn of(input: &'a Value, context: &'a Value, variables: &'a Object, seed: u128) -> Self {
+        Self { input, result: None, error_output: None, context, variables, now: 0, seed }
+    }
 }

@@ -5,15 +5,7 @@ use super::*;
 
 fn ask(variable: &str, operator: Operator, operand: Operand, input: &str) -> Result<bool, Failure> {
     let (input, variables) = (Value::parse(input).unwrap(), Object::new());
-    let scope = Scope {
-        input: &input,
-        result: None,
-        error_output: None,
-        context: &Value::Null,
-        variables: &variables,
-        now: 0,
-        seed: 0,
-    };
+    let scope = Scope::of(&input, &Value::Null, &variables, 0);
     condition(&Condition::Compare { variable: variable.into(), operator, operand }, &scope)
 }
 
@@ -79,15 +71,7 @@ fn a_missing_variable_fails_all_but_is_present() {
 #[test]
 fn and_or_and_not_stop_as_soon_as_they_know() {
     let (input, variables) = (Value::parse(r#"{"v":1}"#).unwrap(), Object::new());
-    let scope = Scope {
-        input: &input,
-        result: None,
-        error_output: None,
-        context: &Value::Null,
-        variables: &variables,
-        now: 0,
-        seed: 0,
-    };
+    let scope = Scope::of(&input, &Value::Null, &variables, 0);
     let test = |path: &str, number: i64| Condition::Compare {
         variable: path.into(),
         operator: Operator::NumericEquals,
@@ -103,15 +87,7 @@ fn and_or_and_not_stop_as_soon_as_they_know() {
 #[test]
 fn a_jsonata_condition_must_be_a_boolean() {
     let (input, variables) = (Value::parse(r#"{"v":1}"#).unwrap(), Object::new());
-    let scope = Scope {
-        input: &input,
-        result: None,
-        error_output: None,
-        context: &Value::Null,
-        variables: &variables,
-        now: 0,
-        seed: 0,
-    };
+    let scope = Scope::of(&input, &Value::Null, &variables, 0);
     let ask = |text: &str| condition_for("Choices[1]/Condition", &Condition::Expression(text.into()), &scope);
     assert_eq!(ask("{% $states.input.v = 1 %}"), Ok(true));
     assert_eq!(condition(&Condition::Expression(true.into()), &scope), Ok(true));

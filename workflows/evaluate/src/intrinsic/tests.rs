@@ -7,15 +7,7 @@ use crate::payload_template;
 fn call(text: &str, input: &str) -> Result<Value, Failure> {
     let (input, context) = (Value::parse(input).unwrap(), Value::parse(r#"{"Execution":{"Name":"run-1"}}"#).unwrap());
     let variables: Object = [("var".into(), Value::from(7_i64))].into();
-    let scope = Scope {
-        input: &input,
-        result: None,
-        error_output: None,
-        context: &context,
-        variables: &variables,
-        now: 0,
-        seed: 9,
-    };
+    let scope = Scope::of(&input, &context, &variables, 9);
     evaluate("field.$", text, &scope, &mut Random::new(9, "field.$"))
 }
 
@@ -158,15 +150,7 @@ fn templates_replace_members_and_nothing_else() {
     )
     .unwrap();
     let variables: Object = [("var".into(), Value::from(true))].into();
-    let scope = Scope {
-        input: &input,
-        result: None,
-        error_output: None,
-        context: &Value::Null,
-        variables: &variables,
-        now: 0,
-        seed: 0,
-    };
+    let scope = Scope::of(&input, &Value::Null, &variables, 0);
     let expected = r#"{"x":1,"path":"$.a","in":[{"y":2},"$.a"],"z":{"w":null},"c":null,"v":true}"#;
     assert_eq!(payload_template(&template, &scope).unwrap().to_string(), expected);
     let literal = Value::parse(r#"{"a":[1,{"b":2}]}"#).unwrap();

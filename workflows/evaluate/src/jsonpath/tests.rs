@@ -11,15 +11,7 @@ fn json(text: &str) -> Value {
 fn with<T>(document: &str, look: impl FnOnce(&Scope<'_>) -> T) -> T {
     let (input, context) = (json(document), json(r#"{"Execution":{"Name":"run-1"},"Map":{"Item":{"Index":2}}}"#));
     let variables: Object = [("list".into(), json("[10,20,30]")), ("who".into(), json(r#"{"name":"Ada"}"#))].into();
-    let scope = Scope {
-        input: &input,
-        result: None,
-        error_output: None,
-        context: &context,
-        variables: &variables,
-        now: 0,
-        seed: 1,
-    };
+    let scope = Scope::of(&input, &context, &variables, 1);
     look(&scope)
 }
 
@@ -249,18 +241,14 @@ proptest! {
         let placed = place(&json(r#"{"kept":1}"#), &path, result.clone()).unwrap();
         prop_assert_eq!(placed.get("kept").and_then(Value::as_i64).is_some(), names[0] != "kept");
         let variables = Object::new();
-        let scope = Scope {
-            input: &placed, result: None, error_output: None, context: &Value::Null, variables: &variables, now: 0, seed: 0,
-        };
+        let scope = Scope::of(&placed, &Value::Null, &variables, 0);
         prop_assert_eq!(select(&path, &scope).unwrap(), result);
     }
 
     #[test]
     fn no_path_and_no_document_panics(document in values(), path in "\\$[$.a-c\\[\\]*0-9:,'?()@=<>&|!~/ -]{0,24}") {
         let variables = Object::new();
-        let scope = Scope {
-            input: &document, result: None, error_output: None, context: &Value::Null, variables: &variables, now: 0, seed: 0,
-        };
+        let scope = Scope::of(&document, &Value::Null, &variables, 0);
         let _ = select(&path, &scope);
         let _ = place(&document, &path, Value::Null);
         let _ = select_for("x.$", &path, &scope);
@@ -270,9 +258,7 @@ proptest! {
     fn the_fast_way_finds_what_the_full_one_finds(document in values(), names in prop::collection::vec("[a-d]", 0..4)) {
         let path: String = names.iter().fold(String::from("$"), |path, name| format!("{path}.{name}"));
         let variables = Object::new();
-        let scope = Scope {
-            input: &document, result: None, error_output: None, context: &Value::Null, variables: &variables, now: 0, seed: 0,
-        };
+        let scope = Scope::of(&document, &Value::Null, &variables, 0);
         let full = find_parsed(&parse::parse(&path).unwrap(), &scope);
         prop_assert_eq!(reference(&path, &scope).cloned(), full.ok());
     }
