@@ -41,6 +41,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What every plan that nothing undoes has in common: no calls yet, and no way back.
+    pub(crate) const fn forward_only() -> Self {
+        Self {
+            calls: Vec::new(),
+            undo: Vec::new(),
+            before: Value::Null,
+            after: Value::Null,
+            verify: Value::Null,
+            summary: String::new(),
+            irreversible: true,
+            manual_undo: Vec::new(),
+            batch: None,
+        }
+    }
+
     /// Reads the field `plan` of a payload.
     ///
     /// # Errors

@@ -112,7 +112,7 @@ pub fn version(entry: &Entry, namespace: &str, version: i64, diagnosis: Option<&
             "Invalidate namespace {namespace} of {}: version {version} becomes {next}; sessions, locks and queues stay",
             entry.catalog_id
         ),
-        ..forward_only()
+        ..Plan::forward_only()
     })
 }
 
@@ -141,7 +141,7 @@ pub fn prefix(entry: &Entry, prefix: &str, sample: Sample, diagnosis: Option<&Di
         after: json!({"matching": 0}),
         verify: watch(None, 0, diagnosis),
         summary: format!("Delete about {estimate} keys with prefix {prefix:?} of {} in slices", entry.catalog_id),
-        ..forward_only()
+        ..Plan::forward_only()
     })
 }
 
@@ -154,20 +154,6 @@ fn watch(key: Option<String>, version: i64, diagnosis: Option<&Diagnosis>) -> Va
         request.database_id = Some(id.to_owned());
     }
     request.to_json()
-}
-
-fn forward_only() -> Plan {
-    Plan {
-        calls: Vec::new(),
-        undo: Vec::new(),
-        before: Value::Null,
-        after: Value::Null,
-        verify: Value::Null,
-        summary: String::new(),
-        irreversible: true,
-        manual_undo: Vec::new(),
-        batch: None,
-    }
 }
 
 /// The prefix as a `MATCH` pattern: its own special characters escaped, then a star.

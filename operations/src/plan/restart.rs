@@ -8,7 +8,7 @@ use crate::error::{Error, Kind};
 use crate::snapshot::{Service, Targets};
 use crate::time::Millis;
 use crate::verify::Watch;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Seconds until a restart that has not recovered counts as failed.
 const DEADLINE_SECONDS: u32 = 900;
@@ -131,8 +131,6 @@ fn stopping(entry: &Entry, incident: &str, observed: &Observed, diagnosis: Optio
 /// The parts every restart shares: the state before, and that nothing undoes it.
 fn irreversible(observed: &Observed) -> Plan {
     Plan {
-        calls: Vec::new(),
-        undo: Vec::new(),
         before: json!({
             "deployment": observed.service.primary().map(|primary| primary.id.clone()),
             "tasks": task_ids(observed),
@@ -140,12 +138,7 @@ fn irreversible(observed: &Observed) -> Plan {
             "running": observed.service.running,
             "healthy": observed.targets.map(|targets| targets.healthy),
         }),
-        after: Value::Null,
-        verify: Value::Null,
-        summary: String::new(),
-        irreversible: true,
-        manual_undo: Vec::new(),
-        batch: None,
+        ..Plan::forward_only()
     }
 }
 
