@@ -1,4 +1,4 @@
-//! The processes of the demo: `stepwright serve`, which brings the sandbox and the functions, and the worker.
+//! The processes of the demo: `stepwright serve`, which brings the sandbox and the functions, and the workers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
@@ -13,7 +13,6 @@ use crate::clock;
 use crate::failure::{During, Failure};
 use crate::process::Service;
 use crate::scratch::Scratch;
-use crate::service::redis::Redis;
 
 /// The region of the sandbox's resources.
 const REGION: &str = "us-east-1";
@@ -22,12 +21,35 @@ const REFUSED: i32 = 4;
 /// Lines of a log that an explanation shows.
 const SHOWN: usize = 20;
 
+/// What a demo needs beside the engine.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Activity workers.
+    pub(crate) workers: Vec<Worker>,
+    /// More environment for the server and its sandbox.
+    pub(crate) environment: Vec<(&'static str, String)>,
+}
+
+/// An activity worker; its activity has the same name.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    name: &'static str,
+    /// Its own environment.
+    pub(crate) environment: Vec<(&'static str, String)>,
+}
+
+impl Worker {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, environment: Vec::new() }
+    }
+}
+
 /// A running stack.
 #[derive(Debug)]
 pub(crate) struct Stack {
     programs: BTreeMap<String, PathBuf>,
     server: Service,
-    worker: Option<Service>,
+    workers: Vec<(&'static str, Service)>,
     ready: Ready,
     logs: PathBuf,
     _data: Scratch,
@@ -38,7 +60,6 @@ pub(crate) struct Stack {
 struct Ready {
     engine: String,
     sandbox: String,
-    account: String,
     /// Virtual seconds per real second, and the instant at which both agree: for every other process.
     time: [String; 2],
 }
@@ -48,7 +69,7 @@ impl Stack {
     pub(crate) fn start(
         root: &Path,
         programs: &BTreeMap<String, PathBuf>,
-        redis: Option<&Redis>,
+        setting: &Setting,
         time_scale: u32,
     ) -> Result<Self, Failure> {
         let begin = clock::now();
@@ -61,13 +82,14 @@ impl Stack {
         serve.args(["--no-workers", "--time-scale", &time_scale.to_string()]).arg("--data-dir").arg(data.path());
         serve.arg("--lambda-binary").arg(&programs["bootstrap"]);
         serve.current_dir(root).stdout(Stdio::piped()).stderr(log(&logs, "stepwright")?);
-        if let Some(redis) = redis {
-            serve.env("REDIS_HOST", "127.0.0.1").env("REDIS_PORT", redis.port().to_string());
-        }
+        serve.envs(setting.environment.iter().map(|(name, value)| (*name, value)));
         let mut server = Service::start(serve, "stepwright serve")?;
         let ready = ready(&mut server).inspect_err(|_| show_end(&logs, "stepwright"))?;
-        let mut stack = Self { programs: programs.clone(), server, worker: None, ready, logs, _data: data };
-        stack.worker = Some(stack.start_worker()?);
+        let mut stack = Self { programs: programs.clone(), server, workers: Vec::new(), ready, logs, _data: data };
+        for worker in &setting.workers {
+            let started = stack.start_worker(worker)?;
+            stack.workers.push((worker.name, started));
+        }
         println!(
             "✓ started ({}): engine {}, sandbox {}",
             clock::readable(begin.elapsed()),
@@ -77,17 +99,16 @@ impl Stack {
         Ok(stack)
     }
 
-    fn start_worker(&self) -> Result<Service, Failure> {
-        let mut worker = Command::new(&self.programs["recovery-watcher"]);
-        worker.env("AWS_ENDPOINT_URL", &self.ready.sandbox).env("AWS_ENDPOINT_URL_SFN", &self.ready.engine);
-        worker.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", REGION);
+    fn start_worker(&self, worker: &Worker) -> Result<Service, Failure> {
+        let mut command = Command::new(&self.programs[worker.name]);
+        command.env("AWS_ENDPOINT_URL", &self.ready.sandbox).env("AWS_ENDPOINT_URL_SFN", &self.ready.engine);
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", REGION);
         let [scale, origin] = &self.ready.time;
-        worker.env("OPS_TIME_SCALE", scale).env("OPS_TIME_ORIGIN", origin);
-        let activity = format!("arn:aws:states:{REGION}:{}:activity:recovery-watcher", self.ready.account);
-        worker.env("RECOVERY_WATCHER_ACTIVITY_ARN", activity).env("DB_INSTANCE_ID", "orders-db");
-        let log = log(&self.logs, "recovery-watcher")?;
-        worker.stdout(log.try_clone().during(|| "the worker's log".to_owned())?).stderr(log);
-        Service::start(worker, "recovery-watcher")
+        command.env("OPS_TIME_SCALE", scale).env("OPS_TIME_ORIGIN", origin);
+        command.envs(worker.environment.iter().map(|(name, value)| (*name, value)));
+        let log = log(&self.logs, worker.name)?;
+        command.stdout(log.try_clone().during(|| "the worker's log".to_owned())?).stderr(log);
+        Service::start(command, worker.name)
     }
 
     /// Control of its sandbox.
@@ -135,15 +156,18 @@ impl Stack {
 
     /// Its processes and everything they started.
     pub(crate) fn processes(&self) -> BTreeSet<Seen> {
-        let roots = [Some(&self.server), self.worker.as_ref()].into_iter().flatten().map(Service::pid);
+        let workers = self.workers.iter().map(|(_, worker)| worker);
+        let roots = std::iter::once(&self.server).chain(workers).map(Service::pid);
         leftovers::tree(&roots.collect::<Vec<_>>())
     }
 
     /// How it ended, if a process of it did.
     pub(crate) fn ended(&mut self) -> Option<String> {
-        let server = self.server.ended().map(|status| format!("stepwright serve ended with {status}"));
-        let worker = self.worker.as_mut().and_then(Service::ended);
-        server.or_else(|| worker.map(|status| format!("recovery-watcher ended with {status}")))
+        if let Some(status) = self.server.ended() {
+            return Some(format!("stepwright serve ended with {status}"));
+        }
+        let mut workers = self.workers.iter_mut();
+        workers.find_map(|(name, worker)| worker.ended().map(|status| format!("{name} ended with {status}")))
     }
 
     /// Shows what its processes said last.
@@ -152,12 +176,14 @@ impl Stack {
             eprintln!("{ended}");
         }
         show_end(&self.logs, "stepwright");
-        show_end(&self.logs, "recovery-watcher");
+        for (name, _) in &self.workers {
+            show_end(&self.logs, name);
+        }
     }
 
-    /// Stops the worker, which finishes its tasks, then the server.
+    /// Stops the workers, which finish their tasks, then the server.
     pub(crate) fn stop(&mut self) {
-        if let Some(worker) = &mut self.worker {
+        for (_, worker) in &mut self.workers {
             worker.stop();
         }
         self.server.stop();
@@ -240,7 +266,7 @@ impl Ready {
         let text = |name: &str| document[name].as_str().map(str::to_owned);
         let number = |name: &str| document[name].is_number().then(|| document[name].to_string());
         let time = [number("timeScale")?, number("timeOrigin")?];
-        Some(Self { engine: text("stepFunctions")?, sandbox: text("sandbox")?, account: text("account")?, time })
+        Some(Self { engine: text("stepFunctions")?, sandbox: text("sandbox")?, time })
     }
 }
 
@@ -250,8 +276,7 @@ mod tests {
 
     #[test]
     fn the_ready_line_says_where_and_when() {
-        let line = r#"{"ready": true, "stepFunctions": "http://127.0.0.1:1", "sandbox": "http://127.0.0.1:3",
-            "account": "123456789012", "timeScale": 30.0, "timeOrigin": 1700000000000}"#;
+        let line = r#"{"ready": true, "stepFunctions": "http://127.0.0.1:1", "sandbox": "http://127.0.0.1:3", "timeScale": 30.0, "timeOrigin": 1700000000000}"#;
         let ready = Ready::read(line).unwrap();
         assert_eq!((ready.engine.as_str(), ready.sandbox.as_str()), ("http://127.0.0.1:1", "http://127.0.0.1:3"));
         assert_eq!(ready.time, ["30.0", "1700000000000"]);

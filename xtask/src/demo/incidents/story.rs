@@ -1,12 +1,11 @@
 //! The stories: what happens, what is asked for, and how it must end.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::cache::{Cache, NEIGHBOURS};
-use super::control::Control;
-use super::stack::Stack;
+use crate::demo::control::Control;
+use crate::demo::ending::Ending;
+use crate::demo::stack::Stack;
 use crate::failure::Failure;
 
 /// What stories play on.
@@ -134,6 +133,11 @@ impl Stage {
 }
 
 impl Story {
+    /// What its lines begin with, as wide as every other's.
+    pub(crate) fn prefix(&self) -> String {
+        format!("{:<16}", self.tag)
+    }
+
     /// How it stands now, for people; fails unless it was handled as told.
     pub(crate) fn outcome(&self, stage: &Stage, ending: &Ending) -> Result<String, Failure> {
         succeeded(ending)?;
@@ -159,55 +163,12 @@ impl Story {
     }
 }
 
-/// An execution as the CLI's history shows it.
-#[derive(Debug, Clone)]
-pub(crate) struct Ending {
-    document: Value,
-}
-
-impl Ending {
-    pub(crate) fn of(document: Value) -> Self {
-        Self { document }
-    }
-
-    /// `RUNNING`, `SUCCEEDED`, …
-    pub(crate) fn status(&self) -> &str {
-        self.document["execution"]["status"].as_str().unwrap_or_default()
-    }
-
-    /// The execution's output.
-    fn output(&self) -> Value {
-        let text = self.document["execution"]["output"].as_str().unwrap_or("null");
-        serde_json::from_str(text).unwrap_or(Value::Null)
-    }
-
-    /// The rows of its timeline.
-    pub(crate) fn timeline(&self) -> Vec<Value> {
-        self.document["timeline"].as_array().cloned().unwrap_or_default()
-    }
-
-    /// Its virtual duration, for people.
-    pub(crate) fn took(&self) -> String {
-        let milliseconds = self.document["durationMs"].as_u64().unwrap_or(0);
-        format!("{} of virtual time", crate::clock::readable(Duration::from_millis(milliseconds)))
-    }
-
-    fn errors_of(&self, step: &str) -> Vec<String> {
-        let rows = self.timeline().into_iter().filter(|row| row["step"] == step);
-        rows.filter_map(|row| row["error"].as_str().map(str::to_owned)).collect()
-    }
-}
-
 /// Every story ends with a remediated incident.
 fn succeeded(ending: &Ending) -> Result<(), Failure> {
-    let text = |name: &str| ending.document["execution"][name].as_str().unwrap_or_default();
-    if ending.status() != "SUCCEEDED" {
-        let (status, error, cause) = (ending.status(), text("error"), text("cause"));
-        return Err(Failure::new(format!("the execution ended {status}: {error}: {cause}")));
-    }
-    match ending.output()["status"].as_str() {
+    let output = ending.succeeded()?;
+    match output["status"].as_str() {
         Some("SUCCEEDED") => Ok(()),
-        other => Err(Failure::new(format!("the report says {other:?} instead of SUCCEEDED: {}", ending.output()))),
+        other => Err(Failure::new(format!("the report says {other:?} instead of SUCCEEDED: {output}"))),
     }
 }
 
