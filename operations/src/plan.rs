@@ -1,6 +1,7 @@
 //! What exactly an action will do, what undoes it, and how its success shows: written down before anything is done.
 
 pub mod capacity;
+pub mod capacity_lease;
 pub mod database;
 pub mod invalidation;
 pub mod node_type;
@@ -38,6 +39,9 @@ pub struct Plan {
     /// How many of the calls may be in effect at once; absent means all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u32>,
+    /// The capacity to hold for a while; absent when the plan raises no limits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<capacity_lease::Hold>,
 }
 
 impl Plan {
@@ -53,6 +57,7 @@ impl Plan {
             irreversible: true,
             manual_undo: Vec::new(),
             batch: None,
+            lease: None,
         }
     }
 
@@ -169,6 +174,7 @@ mod tests {
             irreversible: true,
             manual_undo: vec![],
             batch: None,
+            lease: None,
         };
         assert_eq!(Plan::of_payload(&json!({"plan": plan.to_json()})).unwrap(), plan);
         let error = Plan::of_payload(&json!({})).unwrap_err();

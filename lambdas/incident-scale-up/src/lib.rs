@@ -2,6 +2,7 @@
 
 mod cache;
 mod database;
+mod lease;
 mod service;
 
 use lambda_kit::operation::{self, Operation};
@@ -55,12 +56,14 @@ impl ScaleUp {
         }
     }
 
-    async fn undo(&self, plan: &Plan, request: &Request) -> Result<Report, Error> {
-        match &request.entry.resource {
-            Resource::EcsService(service) if !plan.undo.is_empty() => {
-                self.restore_service(request, service, plan).await
-            }
-            _ => Ok(operation::nothing_to_undo(plan)),
+    async fn undo(&self, payload: &Value, plan: &Plan, request: &Request) -> Result<Value, Error> {
+        let Resource::EcsService(service) = &request.entry.resource else {
+            return Ok(operation::nothing_to_undo(plan).to_json());
+        };
+        match self.release(payload, plan, request, service).await? {
+            Some(report) => Ok(report),
+            None if plan.undo.is_empty() => Ok(operation::nothing_to_undo(plan).to_json()),
+            None => Ok(self.restore_service(request, service, plan).await?.to_json()),
         }
     }
 }
@@ -80,10 +83,13 @@ fn only_call<'a>(plan: &'a Plan, name: &str) -> Result<&'a operations::call::Cal
 impl Function for ScaleUp {
     async fn call(&self, event: Value, _: Invocation) -> Result<Value, Error> {
         let request = operation::request(&event, Action::ScaleUp)?;
+        if event["operation"] == "hold" {
+            return self.hold(&event, &request).await;
+        }
         match Operation::of_payload(&event)? {
             Operation::Plan => Ok(self.plan(&event, &request).await?.to_json()),
             Operation::Act => Ok(self.act(&Plan::of_payload(&event)?, &request).await?.to_json()),
-            Operation::Undo => Ok(self.undo(&Plan::of_payload(&event)?, &request).await?.to_json()),
+            Operation::Undo => self.undo(&event, &Plan::of_payload(&event)?, &request).await,
         }
     }
 }

@@ -19,7 +19,7 @@ const DIMENSION: &str = "ecs:service:DesiredCount";
 
 /// A call of a plan for a service, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+pub(crate) enum Step {
     /// `RegisterScalableTarget`.
     Limits(Scaling),
     /// `UpdateService`.
@@ -79,7 +79,9 @@ impl ScaleUp {
         }
         let mut report = Report::new(plan.summary.clone());
         for ((step, call), (need, before)) in steps.iter().zip(&plan.calls).zip(needs) {
-            self.take(step, need, service, &cluster).await?;
+            if need == Need::Send {
+                self.take(step, service, &cluster).await?;
+            }
             report.record(change(request, call, before, step, undo_of(plan, call)), need == Need::Send);
         }
         Ok(report)
@@ -110,14 +112,16 @@ impl ScaleUp {
             };
             let ours = now.as_ref().is_some_and(|now| done.contains(now)) && now.as_ref() != Some(step);
             let need = if ours { Need::Send } else { Need::Done };
-            self.take(step, need, service, &cluster).await?;
+            if need == Need::Send {
+                self.take(step, service, &cluster).await?;
+            }
             report.record(change(request, call, before, step, Vec::new()), need == Need::Send);
         }
         Ok(report)
     }
 
     /// The limits of autoscaling; `None` where none is set up.
-    async fn limits(&self, service: &EcsService, cluster: &str) -> Result<Option<Scaling>, Error> {
+    pub(crate) async fn limits(&self, service: &EcsService, cluster: &str) -> Result<Option<Scaling>, Error> {
         let resource = resource_id(service, cluster);
         let request = self
             .scaling
@@ -134,10 +138,8 @@ impl ScaleUp {
             .map(|target| Scaling { min: count(target.min_capacity()), max: count(target.max_capacity()) }))
     }
 
-    async fn take(&self, step: &Step, need: Need, service: &EcsService, cluster: &str) -> Result<(), Error> {
-        if need == Need::Done {
-            return Ok(());
-        }
+    /// Sends a step.
+    pub(crate) async fn take(&self, step: &Step, service: &EcsService, cluster: &str) -> Result<(), Error> {
         match step {
             Step::Limits(limits) => {
                 let request = self
@@ -221,7 +223,7 @@ fn desired_step(path: &str, call: &Call, service: &EcsService, cluster: &str) ->
     Ok(Step::Desired(count.ok_or_else(|| parameters.error("desiredCount", "is missing: plan again"))?))
 }
 
-fn resource_id(service: &EcsService, cluster: &str) -> String {
+pub(crate) fn resource_id(service: &EcsService, cluster: &str) -> String {
     service.scalable_resource_id.clone().unwrap_or_else(|| format!("service/{cluster}/{}", service.service))
 }
 
@@ -238,7 +240,7 @@ fn undo_of(plan: &Plan, call: &Call) -> Vec<Call> {
     plan.undo.iter().filter(|undo| undo.to_string() == call.to_string()).cloned().collect()
 }
 
-fn limits_json(limits: Option<Scaling>) -> Value {
+pub(crate) fn limits_json(limits: Option<Scaling>) -> Value {
     limits.map_or(Value::Null, |limits| json!({"minCapacity": limits.min, "maxCapacity": limits.max}))
 }
 

@@ -1,23 +1,39 @@
 //! Raising the number of tasks of a service.
 
+use super::capacity_lease::{self, Hold};
 use super::{Plan, service_watch};
 use crate::call::Call;
 use crate::catalogue::Entry;
 use crate::diagnosis::Diagnosis;
 use crate::error::{Error, Kind};
 use crate::verify::Watch;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Seconds until added capacity that has not helped counts as failed.
 const DEADLINE_SECONDS: u32 = 900;
 
 /// The limits between which autoscaling moves the number of tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scaling {
     /// `MinCapacity`.
+    #[serde(rename = "minCapacity")]
     pub min: u32,
     /// `MaxCapacity`.
+    #[serde(rename = "maxCapacity")]
     pub max: u32,
+}
+
+impl Scaling {
+    /// The higher of each bound.
+    pub fn max(self, other: Self) -> Self {
+        Self { min: self.min.max(other.min), max: self.max.max(other.max) }
+    }
+
+    /// The lower of each bound.
+    pub fn min(self, other: Self) -> Self {
+        Self { min: self.min.min(other.min), max: self.max.min(other.max) }
+    }
 }
 
 /// What is known about the service before it is scaled.
@@ -63,10 +79,13 @@ pub fn plan(entry: &Entry, critical: bool, observed: &Observed, diagnosis: Optio
     let raised = observed.scaling.map(|scaling| Scaling { min: scaling.min.max(want), max: scaling.max.max(want) });
     let mut calls = Vec::new();
     let mut undo = Vec::new();
+    let mut lease = None;
     if let (Some(before), Some(after)) = (observed.scaling, raised) {
         if before != after {
             calls.push(register(entry, observed, after));
             undo.push(register(entry, observed, before));
+            let seconds = entry.limits.lease_seconds.unwrap_or(capacity_lease::DEFAULT_SECONDS);
+            lease = Some(Hold { resource: scalable_target(entry, observed), limits: after, seconds });
         }
     } else {
         undo.push(update(service, observed, observed.desired));
@@ -83,6 +102,7 @@ pub fn plan(entry: &Entry, critical: bool, observed: &Observed, diagnosis: Optio
         irreversible: false,
         manual_undo: Vec::new(),
         batch: None,
+        lease,
     })
 }
 
@@ -104,12 +124,16 @@ fn permitted(entry: &Entry, observed: &Observed, diagnosis: Option<&Diagnosis>) 
     Ok(())
 }
 
-fn register(entry: &Entry, observed: &Observed, limits: Scaling) -> Call {
+fn scalable_target(entry: &Entry, observed: &Observed) -> String {
     let service = entry.service().ok();
     let own = service.and_then(|service| service.scalable_resource_id.clone());
-    let resource = own.unwrap_or_else(|| {
+    own.unwrap_or_else(|| {
         format!("service/{}/{}", observed.cluster, service.map_or("", |service| service.service.as_str()))
-    });
+    })
+}
+
+fn register(entry: &Entry, observed: &Observed, limits: Scaling) -> Call {
+    let resource = scalable_target(entry, observed);
     let parameters = json!({"ServiceNamespace": "ecs", "ResourceId": resource,
         "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": limits.min, "MaxCapacity": limits.max});
     Call::new("application-autoscaling", "RegisterScalableTarget", parameters)
@@ -236,6 +260,19 @@ mod tests {
           "summary": "Scale api from 4 to 8 tasks; autoscaling keeps 8 to 12 instead of 4 to 12"
         }
         "#);
+    }
+
+    #[test]
+    fn raised_limits_are_held_for_as_long_as_the_catalogue_says() {
+        let lease = |item, scaling| plan(&samples::entry(item), true, &observed(4, scaling), None).unwrap().lease;
+        let mut item = samples::api();
+        let held =
+            |seconds| Hold { resource: "service/production/api".into(), limits: Scaling { min: 8, max: 12 }, seconds };
+        assert_eq!(lease(item.clone(), Some((4, 12))), Some(held(3600)));
+        assert_eq!(lease(item.clone(), None), None, "no limits, nothing to hold");
+        assert_eq!(lease(item.clone(), Some((8, 12))), None, "not raised by this plan");
+        item["limits"]["leaseSeconds"] = json!(600);
+        assert_eq!(lease(item, Some((4, 12))), Some(held(600)));
     }
 
     #[test]

@@ -69,6 +69,7 @@ pub fn plan(entry: &Entry, observed: &Observed, orderable: &[String]) -> Result<
         irreversible: true,
         manual_undo: vec![modify(&observed.class)],
         batch: None,
+        lease: None,
     })
 }
 

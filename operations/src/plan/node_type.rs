@@ -61,6 +61,7 @@ pub fn plan(entry: &Entry, observed: &Observed, allowed: &[String]) -> Result<Pl
         irreversible: true,
         manual_undo: vec![modify(&observed.node_type)],
         batch: None,
+        lease: None,
     })
 }
 

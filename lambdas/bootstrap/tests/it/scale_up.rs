@@ -108,6 +108,79 @@ async fn an_undo_leaves_what_a_later_incident_raised() {
     assert_eq!(world.changes().len(), 0);
 }
 
+fn leased(act: &Value, operation: &str, lease: Value) -> Value {
+    with(scale("api", operation), json!({"plan": act["plan"], "lease": lease}))
+}
+
+#[tokio::test]
+async fn a_lease_is_on_record_before_and_gives_back_once() {
+    let world = World::start().await;
+    let function = function(&world);
+    let act = act(&world, &function, "api").await;
+    let until = world.now() + 600_000;
+    let held = call(&function, &leased(&act, "hold", json!({"id": "incident-1", "until": until}))).await.unwrap();
+    assert_eq!(world.changes().len(), 0, "holding sends nothing");
+    assert_eq!(held["record"]["original"], json!({"minCapacity": 4, "maxCapacity": 12}));
+    let record = &held["record"];
+    let again = json!({"id": "incident-1", "until": until, "record": record});
+    assert_eq!(&call(&function, &leased(&act, "hold", again)).await.unwrap()["record"], record);
+
+    call(&function, &act).await.unwrap();
+    world.sandbox().clear_calls();
+    let release = leased(&act, "undo", json!({"id": "incident-1", "record": record}));
+    let report = call(&function, &release).await.unwrap();
+    assert_eq!(
+        (&report["performed"], &report["outcome"], &report["record"]),
+        (&json!(1), &json!("restored"), &json!(null))
+    );
+    assert_eq!(json!(world.changes()), act["plan"]["undo"]);
+    let confirmed = call(&function, &release).await.unwrap();
+    assert_eq!((&confirmed["performed"], &confirmed["outcome"]), (&json!(0), &json!("restored")));
+}
+
+#[tokio::test]
+async fn what_another_incident_holds_is_not_given_back() {
+    let world = World::start().await;
+    let function = function(&world);
+    let first = act(&world, &function, "api").await;
+    let until = world.now() + 3_600_000;
+    let held = call(&function, &leased(&first, "hold", json!({"id": "first", "until": until}))).await.unwrap();
+    call(&function, &first).await.unwrap();
+    world.minutes(10);
+    let second = act(&world, &function, "api").await;
+    let lease = json!({"id": "second", "until": until, "record": held["record"]});
+    let held = call(&function, &leased(&second, "hold", lease)).await.unwrap();
+    call(&function, &second).await.unwrap();
+    world.sandbox().clear_calls();
+    let release = |id: &str, plan: &Value, record: &Value| leased(plan, "undo", json!({"id": id, "record": record}));
+    let report = call(&function, &release("second", &second, &held["record"])).await.unwrap();
+    assert_eq!((&report["performed"], &report["outcome"]), (&json!(1), &json!("kept")), "{report}");
+    assert_eq!(world.changes()[0]["parameters"]["MinCapacity"], 8, "what the first one holds");
+    let report = call(&function, &release("first", &first, &report["record"])).await.unwrap();
+    assert_eq!(report["outcome"], "restored", "{report}");
+    assert_eq!(json!(world.changes()[1]), first["plan"]["undo"][0]);
+}
+
+#[tokio::test]
+async fn a_release_out_of_time_or_of_another_service_is_refused() {
+    let world = World::start().await;
+    let function = function(&world);
+    let act = act(&world, &function, "api").await;
+    let held = call(&function, &leased(&act, "hold", json!({"id": "i", "until": world.now()}))).await.unwrap();
+    call(&function, &act).await.unwrap();
+    let sent = world.changes().len();
+    let late = json!({"id": "i", "record": held["record"], "heldUntil": world.now()});
+    let error = call(&function, &leased(&act, "undo", late)).await.unwrap_err();
+    assert_eq!(error.name(), "Ops.PreconditionFailed", "{error}");
+    let mut foreign = leased(&act, "undo", json!({"id": "i", "record": held["record"]}));
+    foreign["plan"]["lease"]["resource"] = json!("service/production/billing");
+    let error = call(&function, &foreign).await.unwrap_err();
+    assert!(error.message().starts_with("plan.lease.resource must be service/production/api"), "{error}");
+    let error = call(&function, &leased(&act, "undo", json!({"id": "i"}))).await.unwrap_err();
+    assert!(error.message().starts_with("lease.record is missing"), "{error}");
+    assert_eq!(world.changes().len(), sent);
+}
+
 #[tokio::test]
 async fn a_service_at_its_limit_is_not_applicable() {
     let world = World::start().await;
