@@ -1,5 +1,9 @@
 //! The target catalogue: one entry per thing that automation may touch.
 
+pub mod deployment;
+
+pub use deployment::Deployment;
+
 use crate::error::{Error, Kind};
 use crate::field::Object;
 use crate::incident::Action;
@@ -37,6 +41,8 @@ pub struct Entry {
     pub depends_on: Vec<String>,
     /// No action before this time.
     pub frozen_until: Option<Millis>,
+    /// How a service is released; only an `ecs-service` has it.
+    pub deployment: Option<Deployment>,
 }
 
 /// What kind of resource an entry is.
@@ -109,6 +115,8 @@ pub struct Redis {
     pub port: u16,
     /// Whether the connection is encrypted.
     pub tls: bool,
+    /// The secret that holds the password; absent when the environment says.
+    pub secret_arn: Option<String>,
 }
 
 /// How an action is released, least strict first.
@@ -142,6 +150,8 @@ impl Release {
 pub struct Limits {
     /// The most tasks a service may have.
     pub max_tasks: Option<u32>,
+    /// For how many seconds the raised limits of a service are held: 60 to 86,400.
+    pub lease_seconds: Option<u32>,
     /// The most keys a prefix deletion may remove.
     pub max_keys: Option<u32>,
     /// How many keys a prefix deletion may remove in a second.
@@ -185,6 +195,7 @@ impl Entry {
             slo: slo(&item)?,
             depends_on: item.texts("dependsOn")?,
             frozen_until: frozen_until(&item)?,
+            deployment: deployment_block(&item)?,
         })
     }
 
@@ -197,6 +208,15 @@ impl Entry {
             Resource::EcsService(service) => Ok(service),
             _ => Err(self.not_applicable("an ecs-service")),
         }
+    }
+
+    /// How the service is released.
+    ///
+    /// # Errors
+    /// `Ops.NotApplicable` when the resource is no service; `Ops.ConfigInvalid` when the entry does not say.
+    pub fn deployment(&self) -> Result<&Deployment, Error> {
+        self.service()?;
+        self.deployment.as_ref().ok_or_else(|| deployment::missing(&self.catalog_id))
     }
 
     /// The resource as a cache.
@@ -255,6 +275,16 @@ fn resource(item: &Object<'_>) -> Result<Resource, Error> {
     })
 }
 
+fn deployment_block(item: &Object<'_>) -> Result<Option<Deployment>, Error> {
+    if item.text("kind")? == "ecs-service" {
+        return Deployment::parse(item, controller(item)?);
+    }
+    match item.get("deployment") {
+        None => Ok(None),
+        Some(_) => Err(item.error("deployment", "belongs to entries of kind ecs-service: remove it")),
+    }
+}
+
 fn controller(item: &Object<'_>) -> Result<Controller, Error> {
     match item.optional_text("controller")?.unwrap_or("ECS") {
         "ECS" => Ok(Controller::Ecs),
@@ -268,7 +298,12 @@ fn redis(item: &Object<'_>) -> Result<Option<Redis>, Error> {
     let Some(redis) = item.optional_object("redis")? else { return Ok(None) };
     let port = redis.optional_integer("port")?.unwrap_or(6379);
     let port = u16::try_from(port).map_err(|_| redis.error("port", "must be between 0 and 65535"))?;
-    Ok(Some(Redis { host: redis.text("host")?.to_owned(), port, tls: redis.flag("tls")? }))
+    Ok(Some(Redis {
+        host: redis.text("host")?.to_owned(),
+        port,
+        tls: redis.flag("tls")?,
+        secret_arn: redis.optional_text("secretArn")?.map(str::to_owned),
+    }))
 }
 
 fn allowed_actions(item: &Object<'_>) -> Result<Vec<Action>, Error> {
@@ -298,10 +333,20 @@ fn limits(item: &Object<'_>) -> Result<Limits, Error> {
     let Some(limits) = item.optional_object("limits")? else { return Ok(Limits::default()) };
     Ok(Limits {
         max_tasks: limits.optional_count("maxTasks")?,
+        lease_seconds: lease_seconds(&limits)?,
         max_keys: limits.optional_count("maxKeys")?,
         keys_per_second: limits.optional_count("keysPerSecond")?,
         max_class: limits.optional_text("maxClass")?.map(str::to_owned),
     })
+}
+
+fn lease_seconds(limits: &Object<'_>) -> Result<Option<u32>, Error> {
+    match limits.optional_count("leaseSeconds")? {
+        Some(seconds) if !(60..=86_400).contains(&seconds) => {
+            Err(limits.error("leaseSeconds", "must be between 60 and 86400, or absent for 3600"))
+        }
+        seconds => Ok(seconds),
+    }
 }
 
 fn slo(item: &Object<'_>) -> Result<Slo, Error> {
@@ -354,6 +399,25 @@ pub(crate) mod tests {
             "approvals": {"clear_cache": "automatic", "scale_up": "approval"}})
     }
 
+    pub(crate) fn checkout() -> Value {
+        let mut item = api();
+        let balancer = "arn:aws:elasticloadbalancing:us-east-1:123456789012";
+        let listener = |kind: &str, id: &str| format!("{balancer}:{kind}/app/production/50dc6c495c0c9188/{id}");
+        item["catalogId"] = json!("checkout");
+        item["service"] = json!("checkout");
+        item["arn"] = json!("arn:aws:ecs:us-east-1:123456789012:service/production/checkout");
+        item["controller"] = json!("EXTERNAL");
+        item["scalableResourceId"] = json!("service/production/checkout");
+        item["deployment"] = json!({
+            "productionListenerArn": listener("listener", "1"), "testListenerArn": listener("listener", "2"),
+            "productionRuleArn": listener("listener-rule", "1/3"),
+            "blueTargetGroupArn": format!("{balancer}:targetgroup/checkout-blue/10"),
+            "greenTargetGroupArn": format!("{balancer}:targetgroup/checkout-green/11"),
+            "productionUrl": "https://checkout.example.com", "testUrl": "https://checkout.example.com:8443",
+            "smoke": {"requests": [{"name": "health", "path": "/health", "expect": {"status": [200]}}]}});
+        item
+    }
+
     pub(crate) fn entry(item: Value) -> Entry {
         Entry::parse(&item).unwrap()
     }
@@ -366,7 +430,8 @@ pub(crate) mod tests {
         assert_eq!(api.approvals[&Action::ScaleUp], Release::Automatic);
         assert_eq!(entry(database()).slo.cpu_percent, Some(80.0));
         let cache = entry(cache());
-        assert_eq!(cache.cache().unwrap().redis, Some(Redis { host: "127.0.0.1".into(), port: 6379, tls: false }));
+        let redis = Redis { host: "127.0.0.1".into(), port: 6379, tls: false, secret_arn: None };
+        assert_eq!(cache.cache().unwrap().redis, Some(redis));
         assert_eq!(cache.service().unwrap_err().kind(), Kind::NotApplicable);
     }
 
@@ -388,6 +453,7 @@ pub(crate) mod tests {
             ("slo", json!({"latencyP95Ms": 0}), "entry.slo.latencyP95Ms must be greater than 0"),
             ("frozenUntil", json!("tomorrow"), "entry.frozenUntil must be"),
             ("limits", json!({"maxTasks": -1}), "entry.limits.maxTasks must be between"),
+            ("limits", json!({"leaseSeconds": 59}), "entry.limits.leaseSeconds must be between 60 and 86400"),
         ];
         for (field, value, message) in cases {
             let mut item = api();

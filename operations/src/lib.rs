@@ -7,15 +7,20 @@
 pub mod answer;
 pub mod call;
 pub mod catalogue;
+pub mod deployment;
 pub mod diagnosis;
 pub mod error;
 pub mod field;
+pub mod gate;
 pub mod incident;
+pub mod judge;
 pub mod message;
 
 pub mod metrics;
+pub mod migration;
 pub mod plan;
 pub mod policy;
+pub mod probe;
 pub mod snapshot;
 pub mod symptom;
 pub mod time;
