@@ -6,7 +6,7 @@
 mod deletion;
 mod version;
 
-use clients::redis as connection;
+use clients::redis::{self as connection, Connector};
 use lambda_kit::operation::{self, Operation};
 use lambda_kit::{Function, Invocation, Services};
 use operations::Error;
@@ -21,18 +21,17 @@ use serde_json::Value;
 /// The function.
 #[derive(Debug, Clone)]
 pub struct ClearCache {
-    services: Services,
+    connector: Connector,
 }
 
 impl ClearCache {
     /// The function.
     pub fn new(services: Services) -> Self {
-        Self { services }
+        Self { connector: Connector::new(&services.aws, services.environment) }
     }
 
     async fn connect(&self, request: &Request) -> Result<MultiplexedConnection, Error> {
-        let place = self.services.environment.redis(request.entry.cache()?)?;
-        connection::connect(&place, &self.services.environment).await
+        self.connector.connect(request.entry.cache()?).await
     }
 
     async fn plan(&self, payload: &Value, request: &Request) -> Result<Plan, Error> {

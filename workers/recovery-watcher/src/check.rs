@@ -76,8 +76,7 @@ impl RecoveryWatcher {
     }
 
     async fn namespace(&self, entry: &Entry, key: Option<&str>, wanted: i64) -> Result<Finding, Error> {
-        let place = self.environment.redis(entry.cache()?)?;
-        let mut redis = connection::connect(&place, &self.environment).await?;
+        let mut redis = self.redis.connect(entry.cache()?).await?;
         // Without a key, connecting shows that the cache answers.
         let Some(key) = key else { return Ok(Finding::default()) };
         let version = connection::version(&mut redis, key).await?;

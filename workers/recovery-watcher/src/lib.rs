@@ -6,6 +6,7 @@
 
 mod check;
 
+use clients::redis::Connector;
 use clients::{Clock, Environment};
 use operations::Error;
 use operations::catalogue::Entry;
@@ -26,12 +27,14 @@ pub struct RecoveryWatcher {
     metrics: aws_sdk_cloudwatch::Client,
     rds: aws_sdk_rds::Client,
     cache: aws_sdk_elasticache::Client,
+    redis: Connector,
 }
 
 impl RecoveryWatcher {
     /// The activity with its clients.
     pub fn new(aws: &aws_types::SdkConfig, environment: Environment, clock: Clock) -> Self {
         Self {
+            redis: Connector::new(aws, environment.clone()),
             environment,
             clock,
             ecs: aws_sdk_ecs::Client::new(aws),

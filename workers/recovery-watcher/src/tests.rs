@@ -223,6 +223,18 @@ async fn a_cache_that_cannot_be_reached_has_not_recovered() {
 }
 
 #[tokio::test]
+async fn a_password_that_is_nowhere_ends_the_watch_at_once() {
+    let world = World::start().await;
+    let mut entry = cache_entry(json!({}));
+    entry["redis"]["secretArn"] = json!("ops/nowhere");
+    let request = json!({"watch": "cache-namespace", "key": "catalog:ver", "version": 8, "entry": entry});
+    let error = world.watch(request).await.unwrap_err();
+    assert_eq!(error.name(), "Ops.ConfigInvalid");
+    assert!(error.message().contains("GetSecretValue of ops/nowhere"), "{error}");
+    assert_eq!(world.0.now_ms(), START_MS, "waiting would not cure it");
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_interrupts_a_row_of_good_checks() {
     let world = World::start().await;
     world.advance(Duration::from_secs(120));

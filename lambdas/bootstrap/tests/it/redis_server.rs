@@ -38,6 +38,11 @@ impl RedisServer {
         self.state.lock().unwrap().keys.insert(key.to_owned(), (value.to_owned(), ttl));
     }
 
+    /// Asks for another password from now on.
+    pub(crate) fn rotate(&self, password: &str) {
+        self.state.lock().unwrap().password = Some(password.to_owned());
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<String> {
         self.state.lock().unwrap().keys.get(key).map(|(value, _)| value.clone())
     }
