@@ -2,6 +2,7 @@
 //! and answers in the PascalCase of the SDK integrations.
 
 mod credential;
+mod ec2;
 mod json;
 mod query;
 mod service;
@@ -105,11 +106,13 @@ impl Client {
         let call = match &service.protocol {
             Protocol::Json { .. } => json::request(service, action, parameters),
             Protocol::Query { .. } => query::request(service, action, parameters),
+            Protocol::Ec2 { version } => ec2::request(service, action, version, parameters),
         };
         let answer = self.http.send(call).await?;
         match &service.protocol {
             Protocol::Json { .. } => json::reply(service, answer),
-            Protocol::Query { .. } => query::reply(service, action, &answer),
+            Protocol::Query { .. } => query::reply(action, &answer),
+            Protocol::Ec2 { .. } => ec2::reply(&answer),
         }
     }
 

@@ -31,12 +31,17 @@ const ITEM_NAMES: [(&str, &str); 6] = [
 /// The request that calls `action`.
 pub(crate) fn request(service: &Service, action: &str, parameters: &Value) -> Call {
     let Protocol::Query { version, member } = service.protocol else { return Call::empty(service) };
-    let mut form = vec![("Action".to_owned(), action.to_owned()), ("Version".to_owned(), version.to_owned())];
+    let mut fields = vec![("Action".to_owned(), action.to_owned()), ("Version".to_owned(), version.to_owned())];
     let flatten = Flatten { service: service.name, member };
     for (name, value) in parameters.as_object().into_iter().flatten() {
-        flatten.add(&flatten.wire_name(name), value, &mut form);
+        flatten.add(&flatten.wire_name(name), value, &mut fields);
     }
-    let pairs = form.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    form(service, &fields)
+}
+
+/// The request that sends these fields.
+pub(super) fn form(service: &Service, fields: &[(String, String)]) -> Call {
+    let pairs = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
     Call {
         headers: vec![("content-type", "application/x-www-form-urlencoded; charset=utf-8".to_owned())],
         body: pairs.collect::<Vec<_>>().join("&").into_bytes(),
@@ -99,9 +104,14 @@ impl Flatten {
         if let Some((_, item)) = ITEM_NAMES.iter().find(|(of, _)| *of == list) {
             return (*item).to_owned();
         }
-        let singular = list.strip_suffix("ies").map(|stem| format!("{stem}y"));
-        singular.unwrap_or_else(|| list.strip_suffix('s').unwrap_or(list).to_owned())
+        singular(list)
     }
+}
+
+/// `Entries` → `Entry`; what is no plural stays.
+pub(super) fn singular(list: &str) -> String {
+    let stem = list.strip_suffix("ies").map(|stem| format!("{stem}y"));
+    stem.unwrap_or_else(|| list.strip_suffix('s').unwrap_or(list).to_owned())
 }
 
 /// Percent-encoding of RFC 3986: all but letters, digits and `-._~`.
@@ -117,23 +127,30 @@ pub(crate) fn encode(text: &str) -> String {
 }
 
 /// What the answer says.
-pub(crate) fn reply(_service: &Service, action: &str, answer: &Answer) -> Result<Reply, CallError> {
-    let text = String::from_utf8_lossy(&answer.body);
-    let document = xml::parse(&text);
-    let in_body = document.as_ref().ok().and_then(|root| root.find("RequestId").or_else(|| root.find("RequestID")));
-    let request_id = in_body.map_or_else(|| answer.request_id(), |id| id.text.clone());
-    if !answer.is_success() {
-        let error = document.as_ref().ok().and_then(|root| root.find("Error"));
-        let said = |name| error.and_then(|error| error.child(name)).map(|child| child.text.clone()).unwrap_or_default();
-        let (code, message) = (said("Code"), said("Message"));
-        return Err(CallError::Service { status: answer.status, code, message, request_id });
-    }
-    let root = document.map_err(|error| CallError::Transport(format!("the answer is not XML: {error}")))?;
+pub(crate) fn reply(action: &str, answer: &Answer) -> Result<Reply, CallError> {
+    let (root, request_id) = document(answer)?;
     let body = match root.child(&format!("{action}Result")) {
         Some(result) if !result.children.is_empty() => xml::value(result),
         _ => Value::Object(Default::default()),
     };
     Ok(Reply { status: answer.status, headers: answer.headers.clone(), request_id, body })
+}
+
+/// The root element of an answer and AWS's id of the request.
+pub(super) fn document(answer: &Answer) -> Result<(xml::Element, String), CallError> {
+    let text = String::from_utf8_lossy(&answer.body);
+    let document = xml::parse(&text);
+    let found = |name| document.as_ref().ok().and_then(|root| root.find(name));
+    let in_body = ["RequestId", "RequestID", "requestId"].into_iter().find_map(found);
+    let request_id = in_body.map_or_else(|| answer.request_id(), |id| id.text.clone());
+    if !answer.is_success() {
+        let error = found("Error");
+        let said = |name| error.and_then(|error| error.child(name)).map(|child| child.text.clone()).unwrap_or_default();
+        let (code, message) = (said("Code"), said("Message"));
+        return Err(CallError::Service { status: answer.status, code, message, request_id });
+    }
+    let root = document.map_err(|error| CallError::Transport(format!("the answer is not XML: {error}")))?;
+    Ok((root, request_id))
 }
 
 #[cfg(test)]
@@ -170,7 +187,7 @@ mod tests {
 
     fn answered(status: u16, body: &str) -> Result<Reply, CallError> {
         let answer = Answer { status, headers: vec![], body: body.as_bytes().to_vec() };
-        reply(Service::find("sns").unwrap(), "Publish", &answer)
+        reply("Publish", &answer)
     }
 
     #[test]

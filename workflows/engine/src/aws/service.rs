@@ -19,6 +19,11 @@ pub(crate) enum Protocol {
         /// Items of a list are called `member`; else they have names of their own.
         member: bool,
     },
+    /// EC2's dialect of Query.
+    Ec2 {
+        /// The API's version.
+        version: &'static str,
+    },
 }
 
 /// A service.
@@ -64,7 +69,7 @@ const fn signed_as(signing: &'static str, service: Service) -> Service {
 }
 
 /// All of them, by name. Targets and versions are those of the services' public API models.
-static SERVICES: [Service; 33] = [
+static SERVICES: [Service; 34] = [
     signed_as(
         "application-autoscaling",
         json(
@@ -87,6 +92,13 @@ static SERVICES: [Service; 33] = [
     json("config", "Config", "config", "1.1", "StarlingDoveService"),
     json("costexplorer", "CostExplorer", "ce", "1.1", "AWSInsightsIndexService"),
     json("dynamodb", "DynamoDb", "dynamodb", "1.0", "DynamoDB_20120810"),
+    Service {
+        name: "ec2",
+        exception: "Ec2",
+        host: "ec2",
+        signing: "ec2",
+        protocol: Protocol::Ec2 { version: "2016-11-15" },
+    },
     signed_as("ecr", camel(json("ecr", "Ecr", "api.ecr", "1.1", "AmazonEC2ContainerRegistry_V20150921"))),
     camel(json("ecs", "Ecs", "ecs", "1.1", "AmazonEC2ContainerServiceV20141113")),
     named_items(query("elasticache", "ElastiCache", "elasticache", "2015-02-02")),

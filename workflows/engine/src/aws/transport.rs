@@ -19,6 +19,9 @@ use crate::clock::Clock;
 /// The longest that an API call may take, in real time.
 pub(crate) const API_TIMEOUT: Duration = Duration::from_secs(70);
 
+/// Services with one endpoint for all regions: the region that signatures for it name.
+const GLOBAL: [(&str, &str); 1] = [("iam", "us-east-1")];
+
 /// A request to make.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -104,21 +107,21 @@ impl Http {
         Ok(Answer { status, headers, body: body.to_bytes().to_vec() })
     }
 
-    fn signed(&self, call: Call) -> Result<http::Request<SdkBody>, CallError> {
+    fn signed(&self, mut call: Call) -> Result<http::Request<SdkBody>, CallError> {
         let url = format!("{}{}", self.base(&call), call.path);
         let mut request = http::Request::post(&url);
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
-        let mut request = request.body(call.body).map_err(|error| transport(&error))?;
+        let mut request = request.body(std::mem::take(&mut call.body)).map_err(|error| transport(&error))?;
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let host = host.parse().map_err(|error| transport(&error))?;
         request.headers_mut().insert(http::header::HOST, host);
-        self.sign(&mut request, call.signing)?;
+        self.sign(&mut request, &call)?;
         Ok(request.map(SdkBody::from))
     }
 
-    fn sign(&self, request: &mut http::Request<Vec<u8>>, service: &str) -> Result<(), CallError> {
+    fn sign(&self, request: &mut http::Request<Vec<u8>>, call: &Call) -> Result<(), CallError> {
         let Some(Credentials { access_key_id, secret_access_key, session_token }) = self.credentials.clone() else {
             let message = "Unable to load credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
             return Err(CallError::Transport(message.to_owned()));
@@ -126,8 +129,8 @@ impl Http {
         let identity = Key::new(access_key_id, secret_access_key, session_token, None, "environment").into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
-            .region(&self.region)
-            .name(service)
+            .region(global(call).unwrap_or(&self.region))
+            .name(call.signing)
             .time(self.clock.real())
             .settings(SigningSettings::default())
             .build()
@@ -147,9 +150,15 @@ impl Http {
     fn base(&self, call: &Call) -> String {
         match (&call.base, &self.endpoint) {
             (Some(base), _) | (None, Endpoint::Url(base)) => base.trim_end_matches('/').to_owned(),
+            (None, Endpoint::Aws) if global(call).is_some() => format!("https://{}.amazonaws.com", call.host),
             (None, Endpoint::Aws) => format!("https://{}.{}.amazonaws.com", call.host, self.region),
         }
     }
+}
+
+/// The region that signs for a service that is in none.
+fn global(call: &Call) -> Option<&'static str> {
+    GLOBAL.iter().find(|(host, _)| *host == call.host).map(|(_, region)| *region)
 }
 
 /// The whole chain of an error: what went wrong stands last.
@@ -164,4 +173,25 @@ fn transport(error: &dyn std::error::Error) -> CallError {
         source = error.source();
     }
     CallError::Transport(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::Service;
+
+    #[test]
+    fn a_global_service_has_one_host_and_one_region_to_sign_for() {
+        let key = Credentials::new("AKID", "secret", None);
+        let http = Http::new(Endpoint::Aws, "eu-west-1", Clock::manual(0), Some(key));
+        let sent = |service| http.signed(Call::empty(Service::find(service).unwrap())).unwrap();
+        let scope = |request: &http::Request<SdkBody>, scope: &str| {
+            request.headers()[http::header::AUTHORIZATION].to_str().unwrap().contains(scope)
+        };
+        let (iam, ec2) = (sent("iam"), sent("ec2"));
+        assert_eq!(iam.uri(), "https://iam.amazonaws.com/");
+        assert!(scope(&iam, "/us-east-1/iam/"));
+        assert_eq!(ec2.uri(), "https://ec2.eu-west-1.amazonaws.com/");
+        assert!(scope(&ec2, "/eu-west-1/ec2/"));
+    }
 }

@@ -111,7 +111,7 @@ const ITEM_NAMES: [(&str, &str); 7] = [
 ];
 
 /// Lists that may come empty: then nothing else shows that they are lists.
-const LISTS: [&str; 22] = [
+const LISTS: [&str; 23] = [
     "Alarms",
     "AlarmHistoryItems",
     "AutoScalingGroups",
@@ -130,6 +130,7 @@ const LISTS: [&str; 22] = [
     "Metrics",
     "ReplicationGroups",
     "Subscriptions",
+    "Tags",
     "TargetGroups",
     "TargetHealthDescriptions",
     "Topics",
@@ -137,7 +138,7 @@ const LISTS: [&str; 22] = [
 ];
 
 /// Elements whose text is a whole number.
-const INTEGERS: [&str; 33] = [
+const INTEGERS: [&str; 34] = [
     "AllocatedStorage",
     "BackupRetentionPeriod",
     "DatapointsToAlarm",
@@ -153,6 +154,7 @@ const INTEGERS: [&str; 33] = [
     "Iops",
     "MaxAllocatedStorage",
     "MaxRecords",
+    "MaxSessionDuration",
     "MaxSize",
     "MinSize",
     "MonitoringInterval",

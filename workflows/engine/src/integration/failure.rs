@@ -64,6 +64,10 @@ fn is_modelled(prefix: &str, code: &str) -> bool {
     if MODELLED.contains(&(prefix, code)) {
         return true;
     }
+    // EC2's model has no exceptions at all: whatever it refuses is an `Ec2Exception`.
+    if prefix == "Ec2" {
+        return false;
+    }
     let without_validation = ["DynamoDB", "DynamoDb", "SecretsManager", "Ssm", "Ecs", "Lambda"].contains(&prefix);
     let unmodelled = UNMODELLED.contains(&code) || (code == "ValidationException" && without_validation);
     !unmodelled

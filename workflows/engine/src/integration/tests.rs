@@ -119,6 +119,107 @@ async fn rds_goes_as_a_form_and_comes_back_from_xml() {
 }
 
 #[tokio::test]
+async fn ec2_speaks_its_own_dialect_and_has_one_exception() {
+    let body = "<DescribeSubnetsResponse><requestId>r</requestId><subnetSet><item><subnetId>subnet-1</subnetId>\
+                <availableIpAddressCount>123</availableIpAddressCount></item></subnetSet></DescribeSubnetsResponse>";
+    let server = Server::constant(200, vec![], body).await;
+    let resource = "arn:aws:states:::aws-sdk:ec2:describeSubnets";
+    let output = output(run(&server, resource, r#"{"SubnetIds":["subnet-1"]}"#).await);
+    assert_eq!(output.to_string(), r#"{"Subnets":[{"SubnetId":"subnet-1","AvailableIpAddressCount":123}]}"#);
+    let request = &server.received()[0];
+    assert_eq!(request.body, "Action=DescribeSubnets&Version=2016-11-15&SubnetId.1=subnet-1");
+    assert!(request.header("authorization").contains("/us-east-1/ec2/aws4_request"));
+    let body = "<Response><Errors><Error><Code>InvalidSubnetID.NotFound</Code><Message>no such subnet</Message>\
+                </Error></Errors><RequestID>q</RequestID></Response>";
+    let server = Server::constant(400, vec![], body).await;
+    let (error, cause) = failure(run(&server, resource, "{}").await);
+    assert_eq!(error, "Ec2.Ec2Exception");
+    assert!(cause.starts_with("no such subnet (Service: Ec2, Status Code: 400, Request ID: q)"), "{cause}");
+}
+
+#[tokio::test]
+async fn what_deployment_checks_ask_goes_out_and_comes_back_as_the_sdk_shows_it() {
+    let cases = [
+        (
+            "ecr:batchGetImage",
+            r#"{"RepositoryName":"orders","ImageIds":[{"ImageTag":"v2"}],"AcceptedMediaTypes":["a/b"]}"#,
+            "AmazonEC2ContainerRegistry_V20150921.BatchGetImage",
+            r#"{"repositoryName":"orders","imageIds":[{"imageTag":"v2"}],"acceptedMediaTypes":["a/b"]}"#,
+            r#"{"images":[],"failures":[{"imageId":{"imageTag":"v2"},"failureCode":"ImageNotFound"}]}"#,
+            r#"{"Images":[],"Failures":[{"ImageId":{"ImageTag":"v2"},"FailureCode":"ImageNotFound"}]}"#,
+        ),
+        (
+            "cloudwatchlogs:describeLogGroups",
+            r#"{"LogGroupNamePrefix":"/ecs/orders","Limit":1}"#,
+            "Logs_20140328.DescribeLogGroups",
+            r#"{"logGroupNamePrefix":"/ecs/orders","limit":1}"#,
+            // Milliseconds, and a number in the SDK too.
+            r#"{"logGroups":[{"logGroupName":"/ecs/orders","creationTime":1700000000250,"retentionInDays":30}]}"#,
+            r#"{"LogGroups":[{"LogGroupName":"/ecs/orders","CreationTime":1700000000250,"RetentionInDays":30}]}"#,
+        ),
+        (
+            "codedeploy:putLifecycleEventHookExecutionStatus",
+            r#"{"DeploymentId":"d-1","LifecycleEventHookExecutionId":"h-1","Status":"Succeeded"}"#,
+            "CodeDeploy_20141006.PutLifecycleEventHookExecutionStatus",
+            r#"{"deploymentId":"d-1","lifecycleEventHookExecutionId":"h-1","status":"Succeeded"}"#,
+            r#"{"lifecycleEventHookExecutionId":"h-1"}"#,
+            r#"{"LifecycleEventHookExecutionId":"h-1"}"#,
+        ),
+        (
+            "ecs:continueServiceDeployment",
+            r#"{"ServiceDeploymentArn":"arn","HookId":"h","Action":"CONTINUE"}"#,
+            "AmazonEC2ContainerServiceV20141113.ContinueServiceDeployment",
+            r#"{"serviceDeploymentArn":"arn","hookId":"h","action":"CONTINUE"}"#,
+            r#"{"serviceDeploymentArn":"arn"}"#,
+            r#"{"ServiceDeploymentArn":"arn"}"#,
+        ),
+        (
+            "ssm:getParameters",
+            r#"{"Names":["/a","/b"],"WithDecryption":true}"#,
+            "AmazonSSM.GetParameters",
+            r#"{"Names":["/a","/b"],"WithDecryption":true}"#,
+            r#"{"Parameters":[{"Name":"/a","Value":"x","LastModifiedDate":1700000000.25}],"InvalidParameters":["/b"]}"#,
+            r#"{"Parameters":[{"Name":"/a","Value":"x","LastModifiedDate":"2023-11-14T22:13:20.250Z"}],"InvalidParameters":["/b"]}"#,
+        ),
+        (
+            "secretsmanager:describeSecret",
+            r#"{"SecretId":"ops/production/cache"}"#,
+            "secretsmanager.DescribeSecret",
+            r#"{"SecretId":"ops/production/cache"}"#,
+            r#"{"Name":"n","RotationEnabled":true,"DeletedDate":1700000000,"VersionIdsToStages":{"v":["AWSCURRENT"]}}"#,
+            r#"{"Name":"n","RotationEnabled":true,"DeletedDate":"2023-11-14T22:13:20Z","VersionIdsToStages":{"v":["AWSCURRENT"]}}"#,
+        ),
+    ];
+    for (integration, parameters, target, body, answer, shown) in cases {
+        let server = Server::constant(200, vec![], answer).await;
+        let output = output(run(&server, &format!("arn:aws:states:::aws-sdk:{integration}"), parameters).await);
+        assert_eq!(output.to_string(), shown, "{integration}");
+        let request = &server.received()[0];
+        assert_eq!((request.header("x-amz-target"), request.body.as_str()), (target, body));
+        assert_eq!(request.header("content-type"), "application/x-amz-json-1.1");
+    }
+}
+
+#[tokio::test]
+async fn a_role_is_read_from_the_one_iam() {
+    let body = "<GetRoleResponse><GetRoleResult><Role><RoleName>orders-task</RoleName>\
+                <CreateDate>2026-01-01T00:00:00Z</CreateDate><MaxSessionDuration>3600</MaxSessionDuration><Tags/>\
+                </Role></GetRoleResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></GetRoleResponse>";
+    let server = Server::constant(200, vec![], body).await;
+    let resource = "arn:aws:states:::aws-sdk:iam:getRole";
+    let output = output(run(&server, resource, r#"{"RoleName":"orders-task"}"#).await);
+    let shown = concat!(
+        r#"{"Role":{"RoleName":"orders-task","CreateDate":"2026-01-01T00:00:00Z","MaxSessionDuration":3600,"#,
+        r#""Tags":[]}}"#
+    );
+    assert_eq!(output.to_string(), shown);
+    assert_eq!(server.received()[0].body, "Action=GetRole&Version=2010-05-08&RoleName=orders-task");
+    let body = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>no such role</Message></Error></ErrorResponse>";
+    let server = Server::constant(404, vec![], body).await;
+    assert_eq!(failure(run(&server, resource, "{}").await).0, "Iam.NoSuchEntityException");
+}
+
+#[tokio::test]
 async fn bodies_that_are_no_text_go_as_json() {
     let server = Server::constant(200, vec![], r#"{"MessageId":"m"}"#).await;
     let parameters = r#"{"QueueUrl":"q","MessageBody":{"token":"t"}}"#;
