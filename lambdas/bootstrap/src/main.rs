@@ -3,6 +3,9 @@
 //! One binary is built and shipped once, and starts as fast as one per function; IAM, memory and time-out stay per
 //! function.
 
+use deployment_act::Act;
+use deployment_assess::DeploymentAssess;
+use deployment_hook::{CodeDeployHook, EcsHook, Hook};
 use incident_assess::Assess;
 use incident_clear_cache::ClearCache;
 use incident_notify_human::NotifyHuman;
@@ -12,12 +15,20 @@ use lambda_kit::{Environment, Error, Kind, Services, logging, run, runtime};
 use std::process::ExitCode;
 
 /// The functions, by the names under which they are deployed.
-const FUNCTIONS: [&str; 5] = [
+const FUNCTIONS: [&str; 13] = [
     "incident-assess",
     "incident-restart-service",
     "incident-scale-up",
     "incident-clear-cache",
     "incident-notify-human",
+    "deployment-assess",
+    "deployment-act",
+    "validate-before-install",
+    "validate-deployment",
+    "validate-test-traffic",
+    "run-migrations",
+    "validate-production",
+    "ecs-deployment-hook",
 ];
 
 /// Variables of every Lambda environment without which the Runtime API client would panic.
@@ -49,7 +60,13 @@ async fn serve(environment: Environment) -> Result<(), Error> {
         "incident-scale-up" => Box::pin(run(handler, ScaleUp::new(services))).await,
         "incident-clear-cache" => Box::pin(run(handler, ClearCache::new(services))).await,
         "incident-notify-human" => Box::pin(run(handler, NotifyHuman::new(services))).await,
-        other => return Err(Error::new(Kind::ConfigInvalid, format!("{other} is listed but not built in"))),
+        "deployment-assess" => Box::pin(run(handler, DeploymentAssess::new(services))).await,
+        "deployment-act" => Box::pin(run(handler, Act::new(services))).await,
+        "ecs-deployment-hook" => Box::pin(run(handler, EcsHook::new(services))).await,
+        other => match Hook::from_name(other) {
+            Some(hook) => Box::pin(run(handler, CodeDeployHook::new(hook, services))).await,
+            None => return Err(Error::new(Kind::ConfigInvalid, format!("{other} is listed but not built in"))),
+        },
     };
     served.map_err(|error| Error::new(Kind::DependencyUnavailable, format!("the Lambda Runtime API failed: {error}")))
 }
@@ -78,6 +95,13 @@ mod tests {
             let error = chosen(&environment).unwrap_err();
             assert_eq!(error.kind(), Kind::ConfigInvalid);
             assert!(error.message().contains("incident-assess, incident-restart-service"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_hook_of_codedeploy_is_listed() {
+        for hook in Hook::ALL {
+            assert!(FUNCTIONS.contains(&hook.name()), "{}", hook.name());
         }
     }
 

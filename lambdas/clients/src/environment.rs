@@ -70,7 +70,8 @@ impl Environment {
         self.or("entry.replicationGroupId", cache.replication_group_id.as_deref(), "CACHE_CLUSTER_ID")
     }
 
-    /// Where Redis listens: `REDIS_HOST` and `REDIS_PORT` before the catalogue's values.
+    /// Where Redis listens: `REDIS_HOST` and `REDIS_PORT` before the catalogue's values; but the catalogue's secret
+    /// before `REDIS_SECRET_ARN`.
     ///
     /// # Errors
     /// `Ops.ConfigInvalid` when neither says, or the port is none.
@@ -88,7 +89,10 @@ impl Environment {
                 .map_err(|_| Error::new(Kind::ConfigInvalid, "REDIS_PORT must be a port number between 0 and 65535"))?,
             None => entry.as_ref().map_or(6379, |redis| redis.port),
         };
-        Ok(Redis { host, port, tls: entry.is_some_and(|redis| redis.tls) })
+        let tls = entry.as_ref().is_some_and(|redis| redis.tls);
+        let secret_arn = entry.and_then(|redis| redis.secret_arn);
+        let secret_arn = secret_arn.or_else(|| self.get("REDIS_SECRET_ARN").map(str::to_owned));
+        Ok(Redis { host, port, tls, secret_arn })
     }
 
     fn or(&self, field: &str, own: Option<&str>, name: &str) -> Result<String, Error> {
@@ -103,7 +107,12 @@ mod tests {
 
     #[test]
     fn the_catalogue_comes_first_except_for_redis() {
-        let environment = Environment::of([("ECS_CLUSTER_NAME", "fallback"), ("REDIS_PORT", "7001"), ("EMPTY", "")]);
+        let environment = Environment::of([
+            ("ECS_CLUSTER_NAME", "fallback"),
+            ("REDIS_PORT", "7001"),
+            ("REDIS_SECRET_ARN", "fallback"),
+            ("EMPTY", ""),
+        ]);
         let mut service = EcsService {
             cluster: Some("production".into()),
             service: "api".into(),
@@ -115,14 +124,17 @@ mod tests {
         assert_eq!(environment.cluster(&service).unwrap(), "production");
         service.cluster = None;
         assert_eq!(environment.cluster(&service).unwrap(), "fallback");
-        let cache = Cache {
+        let mut cache = Cache {
             replication_group_id: None,
-            redis: Some(Redis { host: "cache.internal".into(), port: 6379, tls: true }),
+            redis: Some(Redis { host: "cache.internal".into(), port: 6379, tls: true, secret_arn: None }),
             namespace: None,
             protected_prefixes: vec![],
         };
         let redis = environment.redis(&cache).unwrap();
         assert_eq!((redis.host.as_str(), redis.port, redis.tls), ("cache.internal", 7001, true));
+        assert_eq!(redis.secret_arn.as_deref(), Some("fallback"));
+        cache.redis = Some(Redis { secret_arn: Some("own".into()), ..redis });
+        assert_eq!(environment.redis(&cache).unwrap().secret_arn.as_deref(), Some("own"));
         let error = environment.replication_group(&cache).unwrap_err();
         assert_eq!(error.message(), "neither entry.replicationGroupId nor CACHE_CLUSTER_ID is set: set one");
         assert_eq!(environment.get("EMPTY"), None);

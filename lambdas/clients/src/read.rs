@@ -1,5 +1,7 @@
 //! Reading facts about targets from AWS, as the pure crate's snapshots want them.
 
+pub mod balancer;
 pub mod ecs;
 pub mod metrics;
 pub mod stores;
+pub mod task_sets;

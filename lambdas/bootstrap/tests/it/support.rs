@@ -57,6 +57,10 @@ impl World {
         self.advance(Duration::from_secs(60 * minutes));
     }
 
+    pub(crate) fn seconds(&self, seconds: u64) {
+        self.advance(Duration::from_secs(seconds));
+    }
+
     pub(crate) fn services<const N: usize>(&self, environment: [(&str, &str); N]) -> Services {
         services_at(&self.0.url(), environment, Clock::driven(Arc::new(self.clone())))
     }
