@@ -7,6 +7,7 @@ use clap::Args;
 
 use crate::failure::Failure;
 use crate::service::moto::{self, Moto};
+use crate::service::postgres::{self, Postgres};
 use crate::service::redis::{self, Redis};
 use crate::steps::Steps;
 use crate::{definitions, policies, process, settings, workspace};
@@ -85,6 +86,7 @@ fn has_nextest(root: &Path) -> bool {
 #[derive(Debug, Default)]
 struct Services {
     redis: Option<Redis>,
+    postgres: Option<Postgres>,
     moto: Option<Moto>,
 }
 
@@ -98,24 +100,33 @@ impl Services {
                  STEPWRIGHT_NO_INSTALL; install it yourself and run this again",
             );
         }
+        let postgres = steps.run("PostgreSQL", start_postgres).flatten();
+        if postgres.is_none() {
+            steps.note(
+                "without PostgreSQL: it is not installed, and installing it needs root, apt-get and no \
+                 STEPWRIGHT_NO_INSTALL; install it yourself and run this again",
+            );
+        }
         let moto = steps.run("moto", || start_moto(root)).flatten();
         if moto.is_none() {
             steps.note(
                 "without moto: it is not in target/venv, and installing it needs python3 and no STEPWRIGHT_NO_INSTALL",
             );
         }
-        Self { redis, moto }
+        Self { redis, postgres, moto }
     }
 
     /// What the tests read.
     fn variables(&self) -> Vec<(&'static str, String)> {
         let redis = self.redis.as_ref().map(|redis| ("STEPWRIGHT_TEST_REDIS_URL", redis.url()));
+        let postgres = self.postgres.as_ref().map(|postgres| ("STEPWRIGHT_TEST_POSTGRES_URL", postgres.url()));
         let moto = self.moto.as_ref().map(|moto| ("STEPWRIGHT_TEST_MOTO_URL", moto.url()));
-        redis.into_iter().chain(moto).collect()
+        redis.into_iter().chain(postgres).chain(moto).collect()
     }
 
     fn stop(&mut self) {
         self.redis.iter_mut().for_each(Redis::stop);
+        self.postgres.iter_mut().for_each(Postgres::stop);
         self.moto.iter_mut().for_each(Moto::stop);
     }
 }
@@ -124,6 +135,14 @@ fn start_redis() -> Result<Option<Redis>, Failure> {
     match Redis::start()? {
         Some(redis) => Ok(Some(redis)),
         None if redis::install()? => Redis::start(),
+        None => Ok(None),
+    }
+}
+
+fn start_postgres() -> Result<Option<Postgres>, Failure> {
+    match Postgres::start()? {
+        Some(postgres) => Ok(Some(postgres)),
+        None if postgres::install()? => Postgres::start(),
         None => Ok(None),
     }
 }

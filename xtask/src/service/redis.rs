@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::process::{self, Service};
+use crate::process::Service;
 use crate::scratch::Scratch;
 use crate::{service, settings};
 
@@ -49,21 +49,9 @@ impl Redis {
     }
 }
 
-/// Installs the server with the system's package manager where that is possible and permitted. `Ok(false)` says that
-/// it is not.
+/// Installs the server where that is possible and permitted. `Ok(false)` says that it is not.
 pub(crate) fn install() -> Result<bool, Failure> {
-    let Some(apt) = settings::find("apt-get") else { return Ok(false) };
-    if !settings::may_install() || !rustix::process::geteuid().is_root() {
-        return Ok(false);
-    }
-    let apt_get = |arguments: &[&str]| {
-        let mut command = Command::new(&apt);
-        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
-        process::run(command, &format!("apt-get {}", arguments.join(" ")))
-    };
-    apt_get(&["update", "-qq"])?;
-    apt_get(&["install", "-qq", "-y", "--no-install-recommends", "redis-server"])?;
-    Ok(true)
+    service::install("redis-server")
 }
 
 fn answers(port: u16) -> bool {

@@ -1,0 +1,3 @@
+-- no-transaction
+-- phase: expand
+CREATE INDEX CONCURRENTLY orders_by_customer ON orders (customer, created_at DESC);
