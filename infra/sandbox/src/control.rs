@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::fault::Fault;
 use crate::server::Shared;
-use crate::world::Outcome;
+use crate::world::{Behaviour, Outcome};
 
 /// Every control path begins so.
 pub(crate) const PREFIX: &str = "/_sandbox/";
 
 const PATHS: &str = "GET state, GET calls, DELETE calls, GET faults, POST faults, DELETE faults, POST load, POST hang, \
-                     POST kill, POST rollout";
+                     POST kill, POST rollout, POST release, GET listeners";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -48,6 +48,30 @@ struct Rollout {
     outcome: Outcome,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Release {
+    #[serde(default)]
+    image: Option<String>,
+    #[serde(default)]
+    service: Option<String>,
+    #[serde(default)]
+    tag: Option<String>,
+    behaviour: Behaviour,
+    #[serde(default)]
+    amount: Option<f64>,
+}
+
+impl Release {
+    fn image(&self) -> Result<String, String> {
+        match (&self.image, &self.service, &self.tag) {
+            (Some(image), None, None) => Ok(image.clone()),
+            (None, Some(service), Some(tag)) => Ok(format!("{service}:{tag}")),
+            _ => Err("image: give image (repository:tag), or service and tag".to_owned()),
+        }
+    }
+}
+
 /// Answers a control request.
 pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &[u8]) -> Response<Full<Bytes>> {
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
@@ -69,6 +93,7 @@ fn read(shared: &Shared, path: &str) -> Option<Result<Value, String>> {
         "state" => shared.with_world(|world| world.state()),
         "calls" => json!(shared.state().calls.all()),
         "faults" => json!(shared.state().faults.all()),
+        "listeners" => shared.with_world(|world| world.listeners_view()),
         _ => return None,
     };
     Some(Ok(value))
@@ -105,6 +130,11 @@ fn command(shared: &Shared, path: &str, body: &[u8]) -> Option<Result<Value, Str
         "rollout" => parse(body).and_then(|rollout: Rollout| {
             shared.with_world(|world| world.set_rollout(&rollout.service, rollout.outcome))?;
             Ok(json!({}))
+        }),
+        "release" => parse(body).and_then(|release: Release| {
+            let image = release.image()?;
+            let image = shared.with_world(|world| world.set_release(&image, release.behaviour, release.amount))?;
+            Ok(json!({ "image": image }))
         }),
         _ => return None,
     })

@@ -8,8 +8,10 @@ mod calls;
 mod clock;
 mod control;
 mod fault;
+mod sender;
 mod server;
 mod service;
+mod visitors;
 mod wire;
 mod world;
 
@@ -25,7 +27,7 @@ use tokio::task::JoinHandle;
 pub use calls::Call;
 pub use clock::Source as Time;
 pub use fault::{Fault, Kind as FaultKind};
-pub use world::Outcome as RolloutOutcome;
+pub use world::{Behaviour, Outcome as RolloutOutcome};
 
 /// How a sandbox is started.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +50,12 @@ pub struct Config {
     pub redis_host: String,
     /// Port of that Redis.
     pub redis_port: u16,
+    /// The first of the six ports on which the load balancer's listeners answer; 0 takes any free ones.
+    pub traffic_port: u16,
+    /// Base URL of the Lambda Invoke API that deployment hooks are called at; `None`: every call fails.
+    pub lambda_endpoint: Option<String>,
+    /// Base URL of the Step Functions API that rules start executions at; `None`: events are only kept.
+    pub sfn_endpoint: Option<String>,
 }
 
 impl Default for Config {
@@ -62,6 +70,9 @@ impl Default for Config {
             region: "us-east-1".to_owned(),
             redis_host: "127.0.0.1".to_owned(),
             redis_port: 6379,
+            traffic_port: 0,
+            lambda_endpoint: None,
+            sfn_endpoint: None,
         }
     }
 }
@@ -73,6 +84,9 @@ impl Config {
         }
         if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Some("account: give the twelve digits of an AWS account");
+        }
+        if self.traffic_port > u16::MAX - world::LISTENERS as u16 {
+            return Some("traffic_port: give a port with five more behind it, or 0 for any free ones");
         }
         self.region.is_empty().then_some("region: give an AWS region, e.g. us-east-1")
     }
@@ -119,10 +133,45 @@ impl Sandbox {
         let fail = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        let shared = Arc::new(server::Shared::new(&config));
+        let visitors = visitors::open(address.ip(), config.traffic_port).await?;
+        let mut ports = [0; world::LISTENERS];
+        for (port, listener) in ports.iter_mut().zip(&visitors) {
+            *port = listener.local_addr().map_err(fail)?.port();
+        }
+        let (shared, queue) = server::Shared::new(&config, ports);
+        let shared = Arc::new(shared);
         let (stop, stopped) = watch::channel(false);
+        tokio::spawn(sender::run(Arc::clone(&shared), queue, stopped.clone()));
+        for (index, listener) in visitors.into_iter().enumerate() {
+            tokio::spawn(visitors::serve(listener, index, Arc::clone(&shared), stopped.clone()));
+        }
         let serving = tokio::spawn(server::serve(listener, Arc::clone(&shared), stopped));
         Ok(Self { shared, address, stop, serving })
+    }
+
+    /// Where Lambda functions are invoked and executions started from now on, as base URLs.
+    pub fn connect(&self, lambda: Option<String>, sfn: Option<String>) {
+        self.shared.mailbox.set_endpoints(sender::Endpoints { lambda, sfn });
+    }
+
+    /// Waits until everything that the sandbox has sent to the outside has been answered.
+    pub async fn settled(&self) {
+        self.shared.mailbox.settled().await;
+    }
+
+    /// The ports of the load balancer's listeners, as `GET /_sandbox/listeners` shows them.
+    #[must_use]
+    pub fn listeners(&self) -> Value {
+        self.shared.with_world(|world| world.listeners_view())
+    }
+
+    /// Decides how a release behaves by its image (`orders:v2`), in the tasks that run it too; returns the image as
+    /// task definitions name it.
+    ///
+    /// # Errors
+    /// [`Error::Control`] for an unknown repository, a tag that is none, or an amount out of the behaviour's range.
+    pub fn release(&self, image: &str, behaviour: Behaviour, amount: Option<f64>) -> Result<String, Error> {
+        self.shared.with_world(|world| world.set_release(image, behaviour, amount)).map_err(Error::Control)
     }
 
     /// The address it listens on, with the port actually taken.

@@ -36,6 +36,15 @@ struct Arguments {
     /// Port of that Redis.
     #[arg(long, env = "REDIS_PORT", default_value_t = 6379)]
     redis_port: u16,
+    /// First of the six ports on which the load balancer's listeners answer; 0 takes any free ones.
+    #[arg(long, default_value_t = 0)]
+    traffic_port: u16,
+    /// Base URL of the Lambda Invoke API that deployment hooks are called at.
+    #[arg(long)]
+    lambda_endpoint: Option<String>,
+    /// Base URL of the Step Functions API that EventBridge rules start executions at.
+    #[arg(long)]
+    sfn_endpoint: Option<String>,
 }
 
 impl Arguments {
@@ -50,6 +59,9 @@ impl Arguments {
             region: self.region,
             redis_host: self.redis_host,
             redis_port: self.redis_port,
+            traffic_port: self.traffic_port,
+            lambda_endpoint: self.lambda_endpoint,
+            sfn_endpoint: self.sfn_endpoint,
         }
     }
 }

@@ -16,9 +16,10 @@ use tokio::sync::watch;
 use crate::calls::{Call, Log};
 use crate::clock::Clock;
 use crate::fault::{self, Fault, Kind, Waiting};
+use crate::sender::{Endpoints, Mailbox, Queue};
 use crate::service::{self, Failure, Service};
 use crate::wire::{self, Node, Request};
-use crate::world::{Place, World};
+use crate::world::{LISTENERS, Place, World};
 use crate::{Config, Error, control};
 
 /// The largest request body, bytes.
@@ -26,13 +27,15 @@ const MAXIMUM_BODY: usize = 8 * 1024 * 1024;
 /// How often the world moves on by itself, real time: no request then waits for a long catch-up.
 const HEARTBEAT: Duration = Duration::from_millis(250);
 /// How often a long poll looks again, real time.
-const POLL: Duration = Duration::from_millis(20);
+pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// What the server and the library share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// Virtual time.
     pub(crate) clock: Clock,
+    /// Where the world's commands go.
+    pub(crate) mailbox: Mailbox,
     state: Mutex<State>,
 }
 
@@ -54,17 +57,20 @@ struct Outcome {
 }
 
 impl Shared {
-    /// The seed world at the clock's now.
-    pub(crate) fn new(config: &Config) -> Self {
+    /// The seed world at the clock's now, and the queue of what it sends; `ports` are the listeners'.
+    pub(crate) fn new(config: &Config, ports: [u16; LISTENERS]) -> (Self, Queue) {
         let clock = Clock::new(config.time, config.time_scale, config.time_origin_ms);
         let place = Place {
             account: config.account.clone(),
             region: config.region.clone(),
             redis: (config.redis_host.clone(), config.redis_port),
+            ports,
         };
         let world = World::new(config.seed, clock.now_ms(), place);
         let state = State { world, calls: Log::default(), faults: Waiting::default() };
-        Self { clock, state: Mutex::new(state) }
+        let endpoints = Endpoints { lambda: config.lambda_endpoint.clone(), sfn: config.sfn_endpoint.clone() };
+        let (mailbox, queue) = Mailbox::new(endpoints);
+        (Self { clock, mailbox, state: Mutex::new(state) }, queue)
     }
 
     /// The state as it is, without letting time pass.
@@ -76,7 +82,9 @@ impl Shared {
     pub(crate) fn with_world<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
         let mut state = self.state();
         state.world.advance(self.clock.now_ms());
-        work(&mut state.world)
+        let result = work(&mut state.world);
+        self.mailbox.post(state.world.outbox.take());
+        result
     }
 
     /// Injects a fault after checking it.

@@ -100,10 +100,12 @@ async fn ecs_other_reads_and_stop_task() {
     let services = ecs.list_services().cluster("production").max_results(1).send().await.unwrap();
     assert_eq!(services.service_arns(), ["arn:aws:ecs:us-east-1:123456789012:service/production/api"]);
     let more = ecs.list_services().cluster("production").set_next_token(services.next_token).send().await.unwrap();
-    assert_eq!(more.service_arns(), ["arn:aws:ecs:us-east-1:123456789012:service/production/auth-service"]);
+    let names = ["auth-service", "checkout", "orders", "search"];
+    let arns = names.map(|name| format!("arn:aws:ecs:us-east-1:123456789012:service/production/{name}"));
+    assert_eq!(more.service_arns(), arns);
     assert_eq!(more.next_token(), None);
     let clusters = ecs.describe_clusters().clusters("production").clusters("x").send().await.unwrap();
-    assert_eq!(clusters.clusters()[0].running_tasks_count(), 7);
+    assert_eq!(clusters.clusters()[0].running_tasks_count(), 18);
     assert_eq!(clusters.failures().len(), 1);
     let definition = ecs.describe_task_definition().task_definition("api:141").send().await.unwrap();
     let definition = definition.task_definition().unwrap();

@@ -130,7 +130,7 @@ async fn dynamodb_tables_query_and_scan() {
     let count = dynamodb(&sandbox, "Scan", json!({"TableName": "runs", "Select": "COUNT"})).await;
     assert_eq!(count, json!({"Count": 20, "ScannedCount": 20}));
     let catalogue = dynamodb(&sandbox, "Scan", json!({"TableName": "ops-catalog"})).await;
-    assert_eq!(catalogue["Count"], 4);
+    assert_eq!(catalogue["Count"], 7);
     sandbox.shutdown().await;
 }
 

@@ -1,10 +1,10 @@
 //! ECS.
 
-use super::ecs_view;
 use super::input::Input;
-use super::{Answer, Failure};
+use super::{Answer, Failure, ecs_definition, ecs_native, ecs_sets, ecs_view};
 use crate::wire::Node;
 use crate::world::ecs::{Phase, Service, Task};
+use crate::world::task_set::Controller;
 use crate::world::{World, stop_task};
 
 /// How many services or tasks one call may describe.
@@ -20,19 +20,21 @@ pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answ
         "ListTasks" => list_tasks(world, input),
         "DescribeTasks" => describe_tasks(world, input),
         "StopTask" => stop(world, input),
-        "DescribeTaskDefinition" => describe_task_definition(world, input),
         "DescribeClusters" => describe_clusters(world, input),
-        _ => return None,
+        _ => {
+            let others = [ecs_definition::perform, ecs_sets::perform, ecs_native::perform];
+            return others.into_iter().find_map(|perform| perform(world, operation, input));
+        }
     })
 }
 
 /// The last part of an ARN, or the name itself.
-fn short(name: &str) -> &str {
+pub(super) fn short(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
 /// The cluster must be the one there is.
-fn check_cluster(world: &World, input: &Input) -> Result<(), Failure> {
+pub(super) fn check_cluster(world: &World, input: &Input) -> Result<(), Failure> {
     let given = input.text("cluster")?.unwrap_or("default");
     if short(given) == world.cluster {
         return Ok(());
@@ -40,13 +42,15 @@ fn check_cluster(world: &World, input: &Input) -> Result<(), Failure> {
     Err(Failure::new("ClusterNotFoundException", "Cluster not found."))
 }
 
-fn find<'a>(world: &'a World, input: &Input) -> Result<&'a Service, Failure> {
+/// The service that the parameters name.
+pub(super) fn find<'a>(world: &'a World, input: &Input) -> Result<&'a Service, Failure> {
     check_cluster(world, input)?;
     let name = input.required("service")?;
     world.services.get(short(name)).ok_or_else(|| Failure::new("ServiceNotFoundException", "Service not found."))
 }
 
-fn missing(arn: String) -> Node {
+/// The entry of `failures` for what is not there.
+pub(super) fn missing(arn: String) -> Node {
     Node::map([("arn", arn.into()), ("reason", "MISSING".into())])
 }
 
@@ -88,6 +92,11 @@ fn update_service(world: &mut World, input: &Input) -> Result<Node, Failure> {
     }
     let force = input.boolean("forceNewDeployment", false)?;
     let now_ms = world.now_ms;
+    let controller = world.blue_green(&name).map(|(_, state)| state.controller);
+    if let Some(controller) = controller {
+        update_blue_green(world, input, (&name, controller), definition, force)?;
+        return described(world, &name);
+    }
     let Some(service) = world.services.get_mut(&name) else {
         return Err(Failure::new("ServiceNotFoundException", "Service not found."));
     };
@@ -105,8 +114,73 @@ fn update_service(world: &mut World, input: &Input) -> Result<Node, Failure> {
     if force || definition.as_ref().is_some_and(|definition| *definition != current) {
         service.deploy(now_ms, &mut world.ids, definition.unwrap_or(current));
     }
-    let described = world.services.get(&name).map(|service| ecs_view::service(world, service));
+    described(world, &name)
+}
+
+fn described(world: &World, name: &str) -> Result<Node, Failure> {
+    let described = world.services.get(name).map(|service| ecs_view::service(world, service));
     Ok(Node::map([("service", described.into())]))
+}
+
+/// What UpdateService may do to a blue/green service depends on who releases it.
+fn update_blue_green(
+    world: &mut World,
+    input: &Input,
+    (name, controller): (&str, Controller),
+    definition: Option<String>,
+    force: bool,
+) -> Result<(), Failure> {
+    let kind = controller.name();
+    if controller != Controller::Native {
+        let hint =
+            if controller == Controller::CodeDeploy { " Use AWS CodeDeploy to trigger a new deployment." } else { "" };
+        if definition.is_some() {
+            let message =
+                format!("Unable to update task definition on services with a {kind} deployment controller.{hint}");
+            return Err(input.invalid(&message));
+        }
+        if force {
+            let message =
+                format!("Cannot force a new deployment on services with a {kind} deployment controller.{hint}");
+            return Err(input.invalid(&message));
+        }
+        if input.get("deploymentConfiguration").is_some() {
+            return Err(
+                input.invalid("the sandbox does not model deploymentConfiguration for this service; leave it out")
+            );
+        }
+    }
+    if definition.is_some() || force {
+        start_check(world, name)?;
+    }
+    let Some(service) = world.services.get_mut(name) else { return Ok(()) };
+    if let Some(seconds) = input.integer("healthCheckGracePeriodSeconds")? {
+        service.grace_seconds = seconds;
+    }
+    if let (Some(configuration), Some(state)) = (input.structure("deploymentConfiguration"), &mut service.blue_green) {
+        ecs_native::configure(&mut state.configuration, &configuration)?;
+    }
+    if let Some(desired) = input.integer("desiredCount")? {
+        service.desired = desired;
+    }
+    let state = service.blue_green.as_ref();
+    let current = state.and_then(|state| state.primary()).map(|set| set.task_definition.clone()).unwrap_or_default();
+    if force || definition.as_ref().is_some_and(|definition| *definition != current) {
+        world.begin_deployment(name, definition.unwrap_or(current));
+    }
+    Ok(())
+}
+
+/// One service deployment at a time.
+fn start_check(world: &World, name: &str) -> Result<(), Failure> {
+    match world.native.active(name) {
+        None => Ok(()),
+        Some(active) => {
+            let arn = world.deployment_arn(active);
+            let message = format!("the sandbox does not model a deployment that replaces another: {arn} is under way");
+            Err(Failure::new("ClientException", &message))
+        }
+    }
 }
 
 fn configure(service: &mut Service, configuration: &Input) -> Result<(), Failure> {
@@ -126,7 +200,7 @@ fn configure(service: &mut Service, configuration: &Input) -> Result<(), Failure
 }
 
 /// The ARN of a task definition given as ARN, `family:revision` or `family` (its newest revision).
-fn resolve_definition(world: &World, given: &str) -> Result<String, Failure> {
+pub(super) fn resolve_definition(world: &World, given: &str) -> Result<String, Failure> {
     let unknown = || Failure::new("ClientException", "Unable to describe task definition.");
     let given = short(given);
     let (family, revision) = match given.split_once(':') {
@@ -143,7 +217,7 @@ fn resolve_definition(world: &World, given: &str) -> Result<String, Failure> {
 }
 
 /// One page of `items`: the token is the index of the first.
-fn page(input: &Input, items: Vec<Node>) -> Result<(Vec<Node>, Node), Failure> {
+pub(super) fn page(input: &Input, items: Vec<Node>) -> Result<(Vec<Node>, Node), Failure> {
     let size = usize::try_from(input.integer("maxResults")?.unwrap_or(100).clamp(1, 100)).unwrap_or(100);
     let from = match input.text("nextToken")? {
         Some(token) => token.parse::<usize>().map_err(|_| input.invalid("Invalid token."))?,
@@ -231,17 +305,6 @@ fn stop(world: &mut World, input: &Input) -> Result<Node, Failure> {
     let service = service.ok_or_else(|| input.invalid("The referenced task was not found."))?;
     let task = service.tasks.iter().find(|task| task.id == id).map(|task| ecs_view::task(world, service, task));
     Ok(Node::map([("task", task.into())]))
-}
-
-fn describe_task_definition(world: &World, input: &Input) -> Result<Node, Failure> {
-    let arn = resolve_definition(world, input.required("taskDefinition")?)?;
-    let wanted = short(&arn);
-    let found = world
-        .task_definitions
-        .iter()
-        .find(|definition| format!("{}:{}", definition.family, definition.revision) == wanted)
-        .map(|definition| ecs_view::task_definition(world, definition, &arn));
-    Ok(Node::map([("taskDefinition", found.into()), ("tags", Node::list([]))]))
 }
 
 fn describe_clusters(world: &World, input: &Input) -> Result<Node, Failure> {

@@ -1,5 +1,6 @@
 //! ECS's resources as its answers describe them.
 
+use super::ecs_blue_green;
 use crate::wire::Node;
 use crate::world::ecs::{Deployment, Health, Phase, Service, Task};
 use crate::world::{TaskDefinition, World};
@@ -19,11 +20,6 @@ pub(super) fn service_arn(world: &World, service: &Service) -> String {
 
 /// The Service structure.
 pub(super) fn service(world: &World, service: &Service) -> Node {
-    let balancer = Node::map([
-        ("targetGroupArn", world.target_group_arn(service).into()),
-        ("containerName", service.name.as_str().into()),
-        ("containerPort", PORT.into()),
-    ]);
     let events = service.events.iter().map(|event| {
         Node::map([
             ("id", event.id.as_str().into()),
@@ -31,11 +27,10 @@ pub(super) fn service(world: &World, service: &Service) -> Node {
             ("message", event.message.as_str().into()),
         ])
     });
-    Node::map([
+    let mut members = vec![
         ("serviceArn", service_arn(world, service).into()),
         ("serviceName", service.name.as_str().into()),
         ("clusterArn", cluster_arn(world).into()),
-        ("loadBalancers", Node::list([balancer])),
         ("serviceRegistries", Node::list([])),
         ("status", "ACTIVE".into()),
         ("desiredCount", service.desired.into()),
@@ -44,22 +39,44 @@ pub(super) fn service(world: &World, service: &Service) -> Node {
         ("launchType", "FARGATE".into()),
         ("platformVersion", "LATEST".into()),
         ("platformFamily", "Linux".into()),
-        ("taskDefinition", service.primary().map(|primary| primary.task_definition.as_str()).into()),
-        ("deploymentConfiguration", configuration(service)),
-        ("deployments", Node::list(service.deployments.iter().map(|each| deployment(service, each)))),
         ("events", Node::list(events)),
         ("createdAt", Node::Time(service.created_ms)),
         ("healthCheckGracePeriodSeconds", service.grace_seconds.into()),
         ("schedulingStrategy", "REPLICA".into()),
-        ("deploymentController", Node::map([("type", "ECS".into())])),
         ("networkConfiguration", network()),
         ("enableECSManagedTags", true.into()),
         ("propagateTags", "SERVICE".into()),
         ("enableExecuteCommand", false.into()),
+    ];
+    match &service.blue_green {
+        None => members.extend(rolling(world, service)),
+        Some(state) => members.extend(ecs_blue_green::members(world, service, state)),
+    }
+    Node::Map(members)
+}
+
+/// What is particular to a service that ECS updates task by task.
+fn rolling(world: &World, service: &Service) -> [(&'static str, Node); 5] {
+    [
+        ("loadBalancers", Node::list([load_balancer(service, &world.target_group_arn(service))])),
+        ("taskDefinition", service.primary().map(|primary| primary.task_definition.as_str()).into()),
+        ("deploymentConfiguration", configuration(service)),
+        ("deployments", Node::list(service.deployments.iter().map(|each| deployment(service, each)))),
+        ("deploymentController", Node::map([("type", "ECS".into())])),
+    ]
+}
+
+/// The load balancer of a service or a task set.
+pub(super) fn load_balancer(service: &Service, group: &str) -> Node {
+    Node::map([
+        ("targetGroupArn", group.into()),
+        ("containerName", service.name.as_str().into()),
+        ("containerPort", PORT.into()),
     ])
 }
 
-fn network() -> Node {
+/// The network that every task is in.
+pub(super) fn network() -> Node {
     let subnets = ["subnet-0a1b2c3d4e5f60001", "subnet-0a1b2c3d4e5f60002", "subnet-0a1b2c3d4e5f60003"];
     let vpc = Node::map([
         ("subnets", Node::list(subnets.map(Node::from))),
@@ -158,12 +175,8 @@ fn attachment(task: &Task) -> Node {
 fn container(world: &World, service: &Service, task: &Task, health: &str) -> Node {
     let name = service.name.as_str();
     let exited = task.stop.as_ref().filter(|_| task.phase == Phase::Stopped);
-    let revision = task.task_definition.rsplit('/').next().unwrap_or_default();
-    let image = world
-        .task_definitions
-        .iter()
-        .find(|definition| format!("{}:{}", definition.family, definition.revision) == revision)
-        .map(|definition| definition.image.as_str());
+    let image = world.definition(&task.task_definition).map(|definition| definition.image.as_str());
+    let digest = image.and_then(|image| world.images.resolve(image)).map(|image| image.digest.as_str());
     let last = match task.phase {
         Phase::Provisioning | Phase::Pending => "PENDING",
         Phase::Stopped => "STOPPED",
@@ -174,6 +187,7 @@ fn container(world: &World, service: &Service, task: &Task, health: &str) -> Nod
         ("taskArn", world.task_arn(&task.id).into()),
         ("name", name.into()),
         ("image", image.into()),
+        ("imageDigest", digest.into()),
         ("runtimeId", format!("{}-0527074092", task.id).into()),
         ("lastStatus", last.into()),
         ("healthStatus", health.into()),

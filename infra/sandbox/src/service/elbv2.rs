@@ -1,10 +1,11 @@
 //! Elastic Load Balancing v2.
 
+use super::elbv2_listeners;
 use super::input::Input;
 use super::{Answer, Failure};
 use crate::wire::Node;
 use crate::world::ecs::{Health, Service, Task};
-use crate::world::{CHECK_INTERVAL_MS, CHECK_THRESHOLD, World};
+use crate::world::{CHECK_INTERVAL_MS, CHECK_THRESHOLD, TargetGroup, World};
 
 const PORT: i64 = 8080;
 
@@ -13,7 +14,7 @@ pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answ
     Some(match operation {
         "DescribeTargetHealth" => describe_target_health(world, input),
         "DescribeTargetGroups" => describe_target_groups(world, input),
-        _ => return None,
+        _ => return elbv2_listeners::perform(world, operation, input),
     })
 }
 
@@ -26,22 +27,29 @@ fn describe_target_health(world: &World, input: &Input) -> Result<Node, Failure>
     if !arn.contains(":targetgroup/") {
         return Err(input.invalid(&format!("'{arn}' is not a valid target group ARN")));
     }
-    let service =
-        world.services.values().find(|service| world.target_group_arn(service) == arn).ok_or_else(not_found)?;
+    let group = world.target_groups().into_iter().find(|group| group.arn == arn).ok_or_else(not_found)?;
+    let service = world.services.get(group.service).ok_or_else(not_found)?;
     let mut asked = Vec::new();
     for target in input.structures("Targets")? {
         asked.push(target.required("Id")?);
     }
-    let registered = |task: &&Task| task.health != Health::Unregistered;
-    let wanted = |task: &&Task| asked.is_empty() || asked.contains(&task.address.as_str());
+    let tasks: Vec<&Task> = service.tasks.iter().filter(|task| is_behind(service, task, arn)).collect();
+    let registered = |task: &&&Task| task.health != Health::Unregistered;
+    let wanted = |task: &&&Task| asked.is_empty() || asked.contains(&task.address.as_str());
     let mut targets: Vec<Node> =
-        service.tasks.iter().filter(registered).filter(wanted).map(|task| description(world, task)).collect();
-    for address in asked.iter().filter(|address| !service.tasks.iter().any(|task| task.address == ***address)) {
+        tasks.iter().filter(registered).filter(wanted).map(|task| description(world, task)).collect();
+    for address in asked.iter().filter(|address| !tasks.iter().any(|task| task.address == ***address)) {
         let health = health("unused", Some(("Target.NotRegistered", "Target is not registered to the target group")));
         let target = Node::map([("Id", (*address).into()), ("Port", PORT.into())]);
         targets.push(Node::map([("Target", target), ("TargetHealth", health)]));
     }
     Ok(Node::map([("TargetHealthDescriptions", Node::list(targets))]))
+}
+
+/// Whether a task belongs to a target group of its service.
+fn is_behind(service: &Service, task: &Task, group: &str) -> bool {
+    let Some(state) = &service.blue_green else { return true };
+    state.set(&task.deployment).is_some_and(|set| set.group == group)
 }
 
 fn health(state: &str, reason: Option<(&str, &str)>) -> Node {
@@ -80,31 +88,31 @@ fn describe_target_groups(world: &World, input: &Input) -> Result<Node, Failure>
     let balancer = input.text("LoadBalancerArn")?;
     let own = balancer_arn(world);
     let of_balancer = |arn: &str| arn == own;
-    let arn_of = |service: &Service| world.target_group_arn(service);
-    let known = |arn: &&str| world.services.values().any(|service| arn_of(service) == **arn);
-    let named = |name: &&str| world.services.values().any(|service| service.target_group == **name);
+    let all = world.target_groups();
+    let known = |arn: &&str| all.iter().any(|group| group.arn == **arn);
+    let named = |name: &&str| all.iter().any(|group| *group.name == **name);
     if !arns.iter().all(known) || !names.iter().all(named) {
         return Err(not_found());
     }
     if balancer.is_some_and(|arn| !of_balancer(arn)) {
         return Err(Failure::new("LoadBalancerNotFound", "One or more load balancers not found"));
     }
-    let wanted = |service: &&Service| {
-        (arns.is_empty() || arns.contains(&arn_of(service).as_str()))
-            && (names.is_empty() || names.contains(&service.target_group.as_str()))
+    let wanted = |group: &&TargetGroup| {
+        (arns.is_empty() || arns.contains(&group.arn.as_str())) && (names.is_empty() || names.contains(&group.name))
     };
-    let groups = world.services.values().filter(wanted).map(|service| group(world, service));
+    let groups = all.iter().filter(wanted).map(|each| group(world, each));
     Ok(Node::map([("TargetGroups", Node::list(groups))]))
 }
 
-fn balancer_arn(world: &World) -> String {
+/// The load balancer's ARN.
+pub(super) fn balancer_arn(world: &World) -> String {
     world.place.arn("elasticloadbalancing", &format!("loadbalancer/{}", world.load_balancer_dimension()))
 }
 
-fn group(world: &World, service: &Service) -> Node {
+fn group(world: &World, group: &TargetGroup) -> Node {
     Node::map([
-        ("TargetGroupArn", world.target_group_arn(service).into()),
-        ("TargetGroupName", service.target_group.as_str().into()),
+        ("TargetGroupArn", group.arn.as_str().into()),
+        ("TargetGroupName", group.name.into()),
         ("Protocol", "HTTP".into()),
         ("Port", PORT.into()),
         ("VpcId", "vpc-0a1b2c3d4e5f67890".into()),

@@ -3,15 +3,26 @@
 
 mod application_autoscaling;
 mod cloudwatch;
+mod codedeploy;
+mod codedeploy_view;
 mod dynamodb;
 mod dynamodb_search;
+mod ec2;
+mod ecr;
 mod ecs;
+mod ecs_blue_green;
+mod ecs_definition;
+mod ecs_native;
+mod ecs_sets;
 mod ecs_view;
 mod elasticache;
 mod elbv2;
+mod elbv2_listeners;
 mod events;
 mod expression;
+mod iam;
 mod input;
+mod logs;
 mod rds;
 mod secretsmanager;
 mod sns;
@@ -31,8 +42,14 @@ pub(crate) enum Service {
     ApplicationAutoScaling,
     /// CloudWatch.
     CloudWatch,
+    /// CodeDeploy.
+    CodeDeploy,
     /// DynamoDB.
     DynamoDb,
+    /// EC2.
+    Ec2,
+    /// ECR.
+    Ecr,
     /// ECS.
     Ecs,
     /// ElastiCache.
@@ -41,6 +58,10 @@ pub(crate) enum Service {
     Elbv2,
     /// EventBridge.
     Events,
+    /// IAM.
+    Iam,
+    /// CloudWatch Logs.
+    Logs,
     /// RDS.
     Rds,
     /// Secrets Manager.
@@ -70,7 +91,7 @@ struct Facts {
     throttling: &'static str,
 }
 
-const FACTS: [Facts; 12] = [
+const FACTS: [Facts; 17] = [
     Facts {
         service: Service::ApplicationAutoScaling,
         name: "application-autoscaling",
@@ -90,6 +111,15 @@ const FACTS: [Facts; 12] = [
         throttling: "Throttling",
     },
     Facts {
+        service: Service::CodeDeploy,
+        name: "codedeploy",
+        scope: "codedeploy",
+        target: "CodeDeploy_20141006",
+        shapes: "com.amazonaws.codedeploy",
+        query: None,
+        throttling: "ThrottlingException",
+    },
+    Facts {
         service: Service::DynamoDb,
         name: "dynamodb",
         scope: "dynamodb",
@@ -97,6 +127,24 @@ const FACTS: [Facts; 12] = [
         shapes: "com.amazonaws.dynamodb.v20120810",
         query: None,
         throttling: "ProvisionedThroughputExceededException",
+    },
+    Facts {
+        service: Service::Ec2,
+        name: "ec2",
+        scope: "ec2",
+        target: "AmazonEC2",
+        shapes: "com.amazonaws.ec2",
+        query: Some(("2016-11-15", "http://ec2.amazonaws.com/doc/2016-11-15/")),
+        throttling: "RequestLimitExceeded",
+    },
+    Facts {
+        service: Service::Ecr,
+        name: "ecr",
+        scope: "ecr",
+        target: "AmazonEC2ContainerRegistry_V20150921",
+        shapes: "com.amazonaws.ecr",
+        query: None,
+        throttling: "ThrottlingException",
     },
     Facts {
         service: Service::Ecs,
@@ -131,6 +179,24 @@ const FACTS: [Facts; 12] = [
         scope: "events",
         target: "AWSEvents",
         shapes: "com.amazonaws.eventbridge",
+        query: None,
+        throttling: "ThrottlingException",
+    },
+    Facts {
+        service: Service::Iam,
+        name: "iam",
+        scope: "iam",
+        target: "AWSIdentityManagementV20100508",
+        shapes: "com.amazonaws.iam",
+        query: Some(("2010-05-08", "https://iam.amazonaws.com/doc/2010-05-08/")),
+        throttling: "Throttling",
+    },
+    Facts {
+        service: Service::Logs,
+        name: "logs",
+        scope: "logs",
+        target: "Logs_20140328",
+        shapes: "com.amazonaws.cloudwatchlogs",
         query: None,
         throttling: "ThrottlingException",
     },
@@ -296,11 +362,16 @@ pub(crate) fn perform(world: &mut World, request: &Request) -> Result<Node, Fail
     let answer = match request.service {
         Service::ApplicationAutoScaling => application_autoscaling::perform(world, operation, &input),
         Service::CloudWatch => cloudwatch::perform(world, operation, &input),
+        Service::CodeDeploy => codedeploy::perform(world, operation, &input),
         Service::DynamoDb => dynamodb::perform(world, operation, &input),
+        Service::Ec2 => ec2::perform(world, operation, &input),
+        Service::Ecr => ecr::perform(world, operation, &input),
         Service::Ecs => ecs::perform(world, operation, &input),
         Service::ElastiCache => elasticache::perform(world, operation, &input),
         Service::Elbv2 => elbv2::perform(world, operation, &input),
         Service::Events => events::perform(world, operation, &input),
+        Service::Iam => iam::perform(world, operation, &input),
+        Service::Logs => logs::perform(world, operation, &input),
         Service::Rds => rds::perform(world, operation, &input),
         Service::SecretsManager => secretsmanager::perform(world, operation, &input),
         Service::Sns => sns::perform(world, operation, &input),

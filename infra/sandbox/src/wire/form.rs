@@ -49,7 +49,9 @@ pub(crate) fn nest(pairs: Vec<(String, String)>) -> Value {
         }
         branch.value = Some(value);
     }
-    root.into_value()
+    // The request itself is a structure, even when a numbered list is all it has.
+    let members = root.children.into_iter().map(|(name, branch)| (name, branch.into_value()));
+    Value::Object(members.collect())
 }
 
 #[derive(Debug, Default)]
@@ -106,6 +108,12 @@ mod tests {
                 "Deep": {"Metric": {"Name": "m"}}
             })
         );
+    }
+
+    #[test]
+    fn a_lone_list_without_a_name_between_stays_a_member() {
+        assert_eq!(nest(read("Action=X&SubnetId.1=a&SubnetId.2=b").unwrap()), json!({"SubnetId": ["a", "b"]}));
+        assert_eq!(nest(read("Action=X").unwrap()), json!({}));
     }
 
     #[test]

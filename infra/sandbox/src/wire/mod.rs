@@ -125,7 +125,8 @@ pub(crate) fn answer(request: &Request, node: &Node, request_id: &str) -> Respon
         Protocol::Cbor => ("application/cbor", cbor::write(node)),
         Protocol::Query => {
             let namespace = request.service.namespace().unwrap_or_default();
-            ("text/xml", xml::answer(namespace, &request.operation, node, request_id).into_bytes())
+            let write = if request.service == Service::Ec2 { xml::ec2_answer } else { xml::answer };
+            ("text/xml", write(namespace, &request.operation, node, request_id).into_bytes())
         }
     };
     response(200, content_type, body, request_id, &[])
@@ -161,7 +162,11 @@ pub(crate) fn error(
         Protocol::Query => {
             let namespace = service.and_then(Service::namespace).unwrap_or_default();
             let code = failure.query_code.as_deref().unwrap_or(&failure.code);
-            let body = xml::error(namespace, sender == "Sender", code, &failure.message, request_id);
+            let body = if service == Some(Service::Ec2) {
+                xml::ec2_error(code, &failure.message, request_id)
+            } else {
+                xml::error(namespace, sender == "Sender", code, &failure.message, request_id)
+            };
             ("text/xml", body.into_bytes())
         }
     };

@@ -12,6 +12,23 @@ pub(crate) fn answer(namespace: &str, operation: &str, node: &Node, request_id: 
     text
 }
 
+/// The answer of an operation of EC2, whose XML has no result element.
+pub(crate) fn ec2_answer(namespace: &str, operation: &str, node: &Node, request_id: &str) -> String {
+    let mut text = format!("<{operation}Response xmlns=\"{namespace}\"><requestId>{request_id}</requestId>");
+    write(&mut text, node);
+    text.push_str(&format!("</{operation}Response>"));
+    text
+}
+
+/// An error of EC2.
+pub(crate) fn ec2_error(code: &str, message: &str, request_id: &str) -> String {
+    let (code, message) = (escaped(code), escaped(message));
+    format!(
+        "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
+         <RequestID>{request_id}</RequestID></Response>"
+    )
+}
+
 /// An error.
 pub(crate) fn error(namespace: &str, sender: bool, code: &str, message: &str, request_id: &str) -> String {
     let kind = if sender { "Sender" } else { "Receiver" };

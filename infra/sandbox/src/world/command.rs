@@ -56,7 +56,11 @@ impl World {
 
     /// Decides how the tasks of a service's next deployments fare.
     pub(crate) fn set_rollout(&mut self, name: &str, outcome: Outcome) -> Result<(), String> {
-        self.controlled(name)?.next_outcome = outcome;
+        let service = self.controlled(name)?;
+        if service.blue_green.is_some() {
+            return Err(format!("service: '{name}' is released blue/green; decide by its image, with release"));
+        }
+        service.next_outcome = outcome;
         Ok(())
     }
 }

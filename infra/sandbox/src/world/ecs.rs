@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::generator::Generator;
+use super::task_set::BlueGreen;
 use super::traffic::{Capacity, Distribution, Flow};
 
 /// How long a stopped task stays visible, milliseconds (AWS: about an hour).
@@ -237,10 +238,12 @@ pub(crate) struct Service {
     pub(crate) created_ms: i64,
     /// Whether the last reported state was steady.
     pub(crate) steady: bool,
+    /// Task sets and target groups, where it is released blue/green instead of by a rolling update.
+    pub(crate) blue_green: Option<Box<BlueGreen>>,
 }
 
 impl Service {
-    /// The PRIMARY deployment; a service always has one.
+    /// The PRIMARY deployment; a service that is not blue/green always has one.
     pub(crate) fn primary(&self) -> Option<&Deployment> {
         self.deployments.first()
     }

@@ -32,6 +32,22 @@ impl Generator {
         low + (high - low) * self.unit()
     }
 
+    /// A count of independent events of which `mean` are expected: Poisson, for large means by its normal
+    /// approximation (twelve uniforms, Irwin and Hall).
+    pub(crate) fn count(&mut self, mean: f64) -> f64 {
+        const LARGE: f64 = 60.0;
+        if mean > LARGE {
+            let normal = (0..12).map(|_| self.unit()).sum::<f64>() - 6.0;
+            return (mean + normal * mean.sqrt()).round().max(0.0);
+        }
+        let (limit, mut product, mut count) = ((-mean.max(0.0)).exp(), self.unit(), 0.0);
+        while product > limit {
+            product *= self.unit();
+            count += 1.0;
+        }
+        count
+    }
+
     /// A whole number of milliseconds, uniform in [low, high).
     pub(crate) fn milliseconds(&mut self, low: i64, high: i64) -> i64 {
         self.between(low as f64, high as f64) as i64
@@ -65,6 +81,18 @@ mod tests {
         let mut generator = Generator::new(1_234_567);
         assert_eq!(generator.next(), 6_457_827_717_110_365_317);
         assert_eq!(generator.next(), 3_203_168_211_198_807_973);
+    }
+
+    #[test]
+    fn counts_scatter_as_much_as_they_expect() {
+        let mut generator = Generator::new(3);
+        for mean in [0.2, 4.0, 300.0] {
+            let counts: Vec<f64> = (0..4_000).map(|_| generator.count(mean)).collect();
+            let average = counts.iter().sum::<f64>() / 4_000.0;
+            let variance = counts.iter().map(|count| (count - average).powi(2)).sum::<f64>() / 4_000.0;
+            assert!((average / mean - 1.0).abs() < 0.1 && (variance / mean - 1.0).abs() < 0.15, "{average} {variance}");
+        }
+        assert_eq!(generator.count(0.0), 0.0);
     }
 
     #[test]

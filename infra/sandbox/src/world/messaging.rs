@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
+use super::rule::Rules;
+
 /// How many published messages and events are kept for tests to read.
 const KEPT: usize = 1_000;
 
@@ -112,6 +114,10 @@ impl Topic {
 pub(crate) struct Bus {
     /// (event id, entry as it came).
     pub(crate) events: VecDeque<(String, Value)>,
+    /// What AWS services put on it, as targets receive it.
+    pub(crate) service_events: VecDeque<Value>,
+    /// Its rules.
+    pub(crate) rules: Rules,
 }
 
 impl Bus {
@@ -120,6 +126,14 @@ impl Bus {
         self.events.push_back((id, entry));
         if self.events.len() > KEPT {
             self.events.pop_front();
+        }
+    }
+
+    /// Keeps an event of an AWS service, forgetting the oldest.
+    pub(super) fn keep_service_event(&mut self, event: Value) {
+        self.service_events.push_back(event);
+        if self.service_events.len() > KEPT {
+            self.service_events.pop_front();
         }
     }
 }

@@ -4,28 +4,42 @@
 //! world. Time moves in steps of one virtual second on a fixed grid, so that it does not matter how often
 //! [`World::advance`] is called.
 
+pub(crate) mod account;
 pub(crate) mod alarm;
 pub(crate) mod autoscaling;
+pub(crate) mod balancer;
 pub(crate) mod cache;
+pub(crate) mod codedeploy;
 pub(crate) mod command;
 pub(crate) mod configuration;
 pub(crate) mod database;
 pub(crate) mod ecs;
 pub(crate) mod generator;
+pub(crate) mod image;
 pub(crate) mod messaging;
 pub(crate) mod metrics;
+pub(crate) mod native;
+pub(crate) mod outbox;
 mod publish;
+mod publish_sets;
+mod release;
+pub(crate) mod rule;
 mod scheduler;
 mod seed;
 pub(crate) mod table;
+pub(crate) mod task_set;
 pub(crate) mod traffic;
 mod view;
+mod visit;
 
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
+use serde_json::Value;
 
 pub use ecs::Outcome;
+pub use image::Behaviour;
+pub(crate) use release::{NewSet, TargetGroup};
 pub(crate) use scheduler::{CHECK_INTERVAL_MS, CHECK_THRESHOLD, stop as stop_task};
 
 use generator::Generator;
@@ -46,7 +60,12 @@ pub(crate) struct Place {
     pub(crate) region: String,
     /// Host and port of the Redis behind the cache.
     pub(crate) redis: (String, u16),
+    /// The ports of the blue/green services' listeners on this machine, production and test in turn.
+    pub(crate) ports: [u16; LISTENERS],
 }
+
+/// How many listeners the load balancer has.
+pub(crate) const LISTENERS: usize = 6;
 
 impl Place {
     /// The ARN of a resource of a service.
@@ -66,6 +85,8 @@ pub(crate) struct TaskDefinition {
     pub(crate) image: String,
     /// When it was registered.
     pub(crate) registered_ms: i64,
+    /// All of it in the API's form, where it is known.
+    pub(crate) document: Option<Value>,
 }
 
 /// Everything in the account.
@@ -109,6 +130,24 @@ pub(crate) struct World {
     pub(crate) parameters: BTreeMap<String, configuration::Parameter>,
     /// Secrets by name.
     pub(crate) secrets: BTreeMap<String, configuration::Secret>,
+    /// What ECR holds.
+    pub(crate) images: image::Registry,
+    /// The load balancer's listeners.
+    pub(crate) listeners: Vec<balancer::Listener>,
+    /// CodeDeploy.
+    pub(crate) codedeploy: codedeploy::CodeDeploy,
+    /// ECS's own blue/green deployments.
+    pub(crate) native: native::Native,
+    /// IAM roles by name.
+    pub(crate) roles: BTreeMap<String, account::Role>,
+    /// Log groups by name.
+    pub(crate) log_groups: BTreeMap<String, account::LogGroup>,
+    /// Subnets.
+    pub(crate) subnets: Vec<account::Subnet>,
+    /// What is to be sent to the world outside.
+    pub(crate) outbox: outbox::Outbox,
+    /// What answers to real requests draw from.
+    visitors: Generator,
     minute: publish::Minute,
 }
 
@@ -131,9 +170,17 @@ impl World {
 
     fn tick(&mut self) {
         let now_ms = self.now_ms;
+        let mut lines = Vec::new();
         for service in self.services.values_mut() {
-            scheduler::tick(service, now_ms, &mut self.generator);
+            if service.blue_green.is_some() {
+                lines.extend(task_set::tick(service, now_ms, &self.images));
+            } else {
+                scheduler::tick(service, now_ms, &mut self.generator);
+            }
         }
+        self.write(lines);
+        self.tick_codedeploy();
+        self.tick_native();
         self.database.tick(now_ms);
         self.cache.tick(now_ms);
         self.flow();
@@ -147,7 +194,12 @@ impl World {
         let down = self.database.is_down();
         let slowdown = self.database.slowdown();
         let (mut database_ms, mut queries, mut lookups) = (0.0, 0.0, self.cache.extra_rate);
+        self.minute.begin(self.now_ms);
         for service in self.services.values_mut() {
+            if service.blue_green.is_some() {
+                task_set::flow(service, &self.listeners, &mut self.minute);
+                continue;
+            }
             service.slowdown = 1.0 + DATABASE_SHARE * (slowdown - 1.0);
             let rotation = rotation(service);
             let rate = service.rate * service.noise;
@@ -196,5 +248,7 @@ fn rotation(service: &ecs::Service) -> traffic::Rotation {
     traffic::Rotation { serving: 0, hung: registered.count() }
 }
 
+#[cfg(test)]
+mod deploy_tests;
 #[cfg(test)]
 mod tests;

@@ -35,10 +35,15 @@ pub(crate) fn tick(service: &mut Service, now_ms: i64, generator: &mut Generator
 
 /// Moves a task to its next phase when the present one is over.
 fn progress(service: &mut Service, index: usize, now_ms: i64, generator: &mut Generator) {
-    let start_up = service.application.start_up_ms;
-    let task = &mut service.tasks[index];
+    if advance(&mut service.tasks[index], now_ms, service.application.start_up_ms, generator) {
+        fail(service, index, now_ms);
+    }
+}
+
+/// Moves a task to its next phase when the present one is over; `true` when its container exits by itself now.
+pub(super) fn advance(task: &mut Task, now_ms: i64, start_up_ms: i64, generator: &mut Generator) -> bool {
     if task.phase_ends_ms.is_none_or(|end| end > now_ms) {
-        return;
+        return false;
     }
     task.phase_ends_ms = None;
     match task.phase {
@@ -46,8 +51,8 @@ fn progress(service: &mut Service, index: usize, now_ms: i64, generator: &mut Ge
             task.phase = Phase::Pending;
             task.phase_ends_ms = Some(now_ms + generator.milliseconds(5_000, 10_000));
         }
-        Phase::Pending => run(task, now_ms, start_up, generator),
-        Phase::Running => fail(service, index, now_ms),
+        Phase::Pending => run(task, now_ms, start_up_ms, generator),
+        Phase::Running => return true,
         Phase::Deactivating => {
             task.phase = Phase::Stopping;
             task.phase_ends_ms = Some(now_ms + STOPPING_MS);
@@ -55,6 +60,7 @@ fn progress(service: &mut Service, index: usize, now_ms: i64, generator: &mut Ge
         Phase::Stopping => gone(task, now_ms),
         Phase::Stopped => {}
     }
+    false
 }
 
 /// The container starts.
@@ -99,7 +105,7 @@ pub(crate) fn exit(task: &mut Task, now_ms: i64, exit_code: i64, container_reaso
 }
 
 /// The load balancer's health check of one task.
-fn check(task: &mut Task, now_ms: i64, grace_seconds: i64) {
+pub(super) fn check(task: &mut Task, now_ms: i64, grace_seconds: i64) {
     if task.phase != Phase::Running || now_ms < task.next_check_ms {
         return;
     }
@@ -128,7 +134,8 @@ pub(crate) fn stop(task: &mut Task, now_ms: i64, code: &'static str, reason: Str
     task.health = if registered { Health::Draining } else { Health::Unregistered };
 }
 
-fn replace_unhealthy(service: &mut Service, now_ms: i64) {
+/// Stops the tasks that fail the load balancer's checks.
+pub(super) fn replace_unhealthy(service: &mut Service, now_ms: i64) {
     let reason = format!("Task failed ELB health checks in (target-group {})", service.target_group);
     for task in service.tasks.iter_mut().filter(|task| task.health == Health::Unhealthy) {
         stop(task, now_ms, "ServiceSchedulerInitiated", reason.clone());
@@ -167,7 +174,7 @@ fn start_missing(service: &mut Service, now_ms: i64, generator: &mut Generator) 
 }
 
 /// A task at the beginning of its life; `deployment` is (id, task definition).
-fn new_task(
+pub(super) fn new_task(
     now_ms: i64,
     generator: &mut Generator,
     deployment: (&str, &str),

@@ -1,5 +1,7 @@
 //! The seed world: what the account holds when a sandbox starts.
 
+mod deploy;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use indexmap::IndexMap;
@@ -12,6 +14,8 @@ use super::ecs::{Application, Deployment, Health, Outcome, Phase, Service, Task}
 use super::generator::Generator;
 use super::messaging::{Bus, Queue, Topic};
 use super::metrics::{Metrics, Series};
+use super::native::Native;
+use super::outbox::Outbox;
 use super::table::{KeyAttribute, Table, plain_item};
 use super::traffic::{Capacity, Distribution, Flow};
 use super::{Place, TaskDefinition, World, cache, database, publish};
@@ -48,15 +52,28 @@ pub(super) fn world(seed: u64, start_ms: i64, place: Place) -> World {
         let service = service(seed, start_ms, current, &mut generator);
         running.insert(service.name.clone(), service);
     }
+    let released = deploy::services(seed, start_ms, &place);
+    task_definitions.extend(deploy::definitions(&place, start_ms));
     let created_ms = start_ms - 200 * DAY_MS;
     let database = database::Instance::new("orders-db", "db.r6g.large", created_ms, &mut generator);
+    let revisions = deploy::revisions(&released);
+    running.extend(released.into_iter().map(|service| (service.name.clone(), service)));
     World {
         now_ms: start_ms,
         cluster: "production".to_owned(),
         services: running,
+        images: deploy::images(start_ms),
+        listeners: deploy::listeners(&place),
+        codedeploy: deploy::codedeploy(seed),
+        native: Native::new(seed, revisions),
+        roles: deploy::roles(created_ms),
+        log_groups: deploy::log_groups(created_ms),
+        subnets: deploy::subnets(),
+        outbox: Outbox::default(),
+        visitors: Generator::new(seed ^ 0x0056_1517_0245),
         task_definitions,
         load_balancer: ("production".to_owned(), "50dc6c495c0c9188".to_owned()),
-        scalable: vec![scalable(created_ms, &mut generator)],
+        scalable: vec![scalable(created_ms, &mut generator), deploy::scalable(created_ms)],
         database,
         cache: cache::ReplicationGroup::new("catalog-cache", "cache.r7g.large", 1, created_ms),
         metrics: Metrics::default(),
@@ -66,7 +83,7 @@ pub(super) fn world(seed: u64, start_ms: i64, place: Place) -> World {
         topics: BTreeMap::from([("ops-notifications".to_owned(), Topic::default())]),
         bus: Bus::default(),
         parameters: parameters(created_ms),
-        secrets: secrets(created_ms, &mut generator),
+        secrets: secrets(created_ms, seed, &mut generator),
         minute: publish::Minute::default(),
         place,
         ids: Generator::new(!seed),
@@ -83,6 +100,7 @@ fn define(definitions: &mut Vec<TaskDefinition>, place: &Place, start_ms: i64, f
             revision,
             image: format!("{}.dkr.ecr.{}.amazonaws.com/{family}:{family}-{revision}", place.account, place.region),
             registered_ms: start_ms - age_days * DAY_MS,
+            document: None,
         });
     }
     place.arn("ecs", &format!("task-definition/{family}:{newest}"))
@@ -130,6 +148,7 @@ fn service(seed: ServiceSeed, start_ms: i64, task_definition: String, generator:
         replaces_unhealthy: true,
         created_ms: start_ms - 200 * DAY_MS,
         steady: true,
+        blue_green: None,
     }
 }
 
@@ -224,7 +243,7 @@ fn tables(place: &Place, created_ms: i64, generator: &mut Generator) -> BTreeMap
         tables.insert(name.to_owned(), table);
     }
     if let Some(catalogue) = tables.get_mut("ops-catalog") {
-        for entry in catalogue_entries(place) {
+        for entry in catalogue_entries(place).into_iter().chain(deploy::catalogue(place)) {
             let item = entry.as_object().map(plain_item).unwrap_or_default();
             if let Ok(key) = catalogue.key(&item, false) {
                 catalogue.items.insert(key, item);
@@ -305,15 +324,19 @@ fn queues(created_ms: i64) -> BTreeMap<String, Queue> {
 
 fn parameters(modified_ms: i64) -> BTreeMap<String, Parameter> {
     let parameter = Parameter { kind: "String".to_owned(), value: "on".to_owned(), version: 1, modified_ms };
-    BTreeMap::from([("/ops/production/automation".to_owned(), parameter)])
+    let mut parameters = deploy::parameters(modified_ms);
+    parameters.insert("/ops/production/automation".to_owned(), parameter);
+    parameters
 }
 
-fn secrets(created_ms: i64, generator: &mut Generator) -> BTreeMap<String, Secret> {
+fn secrets(created_ms: i64, seed: u64, generator: &mut Generator) -> BTreeMap<String, Secret> {
     let secret = Secret {
         suffix: generator.hex(6),
         value: json!({ "password": "" }).to_string(),
         version: generator.uuid(),
         created_ms,
     };
-    BTreeMap::from([("ops/production/cache".to_owned(), secret)])
+    let mut secrets = deploy::secrets(created_ms, seed);
+    secrets.insert("ops/production/cache".to_owned(), secret);
+    secrets
 }

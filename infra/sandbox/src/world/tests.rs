@@ -7,16 +7,17 @@ use super::*;
 /// Noon of a fixed day, milliseconds since the epoch.
 const NOON_MS: i64 = 1_767_268_800_000;
 
-fn world(seed: u64) -> World {
+pub(super) fn world(seed: u64) -> World {
     let place = Place {
         account: "123456789012".to_owned(),
         region: "us-east-1".to_owned(),
         redis: ("127.0.0.1".to_owned(), 6379),
+        ports: [8101, 8102, 8103, 8104, 8105, 8106],
     };
     World::new(seed, NOON_MS, place)
 }
 
-fn pass(world: &mut World, seconds: i64) {
+pub(super) fn pass(world: &mut World, seconds: i64) {
     world.advance(world.now_ms + seconds * 1000);
 }
 
@@ -29,7 +30,7 @@ fn balancer_metric(world: &World, service: &str, metric: &str, statistic: &str, 
     read(world, &series, statistic, minutes)
 }
 
-fn read(world: &World, series: &Series, statistic: &str, minutes: i64) -> Option<f64> {
+pub(super) fn read(world: &World, series: &Series, statistic: &str, minutes: i64) -> Option<f64> {
     let end_ms = world.now_ms - world.now_ms.rem_euclid(MINUTE_MS);
     let data = world.metrics.read(series, end_ms - minutes * MINUTE_MS, end_ms, minutes * MINUTE_MS);
     data.last().map(|(_, datum)| datum.statistic(Statistic::named(statistic).unwrap()))

@@ -3,13 +3,16 @@
 use serde_json::{Value, json};
 
 use super::World;
+use super::balancer::{Listener, Purpose};
 use super::ecs::{Health, Phase, Service};
+use super::image;
+use super::task_set::{TaskSet, counts};
 use super::traffic;
 
 impl World {
     /// A summary of everything that moves, for people and tests.
     pub(crate) fn state(&self) -> Value {
-        let services: Vec<Value> = self.services.values().map(service).collect();
+        let services: Vec<Value> = self.services.values().map(|each| self.service_view(each)).collect();
         let scalable = self.scalable.iter().map(
             |target| json!({ "service": target.service, "minCapacity": target.minimum, "maxCapacity": target.maximum }),
         );
@@ -38,7 +41,83 @@ impl World {
             "queues": queues.collect::<Vec<_>>(),
             "topics": topics.collect::<Vec<_>>(),
             "events": self.bus.events.iter().map(|(_, entry)| entry).collect::<Vec<_>>(),
+            "serviceEvents": self.bus.service_events,
+            "undelivered": self.outbox.failures,
+            "releases": self.releases(),
         })
+    }
+
+    /// The load balancer's listeners and the ports they answer on.
+    pub(crate) fn listeners_view(&self) -> Value {
+        let view = |listener: &Listener| {
+            let forward = listener.forward().iter().map(|(group, weight)| json!({ "group": group, "weight": weight }));
+            json!({
+                "service": listener.service,
+                "purpose": listener.purpose.name(),
+                "port": listener.port,
+                "url": format!("http://127.0.0.1:{}", listener.port),
+                "forward": forward.collect::<Vec<_>>(),
+            })
+        };
+        Value::Array(self.listeners.iter().map(view).collect())
+    }
+
+    /// Deployments of every kind.
+    fn releases(&self) -> Value {
+        let codedeploy = self.codedeploy.deployments.iter().map(|deployment| {
+            json!({
+                "id": deployment.id,
+                "status": deployment.status,
+                "lifecycleEvent": deployment.current().map(|event| event.name),
+                "error": deployment.error.as_ref().map(|(_, message)| message),
+            })
+        });
+        let native = self.native.deployments.iter().map(|deployment| {
+            json!({
+                "id": deployment.id,
+                "service": deployment.service,
+                "status": deployment.status,
+                "lifecycleStage": deployment.stage.name(),
+                "reason": deployment.reason,
+            })
+        });
+        json!({ "codedeploy": codedeploy.collect::<Vec<_>>(), "ecs": native.collect::<Vec<_>>() })
+    }
+
+    /// The task sets of a service that is released blue/green.
+    fn task_sets(&self, service: &Service) -> Value {
+        let Some(state) = &service.blue_green else { return json!([]) };
+        let view = |set: &TaskSet| {
+            let (_, running, pending, healthy, unhealthy) = counts(service, set);
+            let capacity = &service.application.capacity;
+            let times = traffic::quantile(capacity.workers, set.flow.erlangs, 0.95);
+            json!({
+                "id": set.id,
+                "status": set.status,
+                "taskDefinition": set.task_definition.rsplit('/').next(),
+                "image": image::parse(&set.image).1,
+                "behaviour": set.conduct.behaviour(),
+                "targetGroup": set.group,
+                "desired": set.desired(service.desired),
+                "running": running,
+                "pending": pending,
+                "healthy": healthy,
+                "unhealthy": unhealthy,
+                "productionPercent": rounded(self.weight(&service.name, Purpose::Production, &set.group)),
+                "testPercent": rounded(self.weight(&service.name, Purpose::Test, &set.group)),
+                "latencyP95Ms": rounded(times * capacity.service_ms * set.slowdown() + set.flow.backlog_wait_ms),
+            })
+        };
+        state.sets.iter().map(view).collect()
+    }
+
+    fn service_view(&self, each: &Service) -> Value {
+        let mut view = service(each);
+        if let Some(state) = &each.blue_green {
+            view["controller"] = json!(state.controller.name());
+            view["taskSets"] = self.task_sets(each);
+        }
+        view
     }
 
     fn database_view(&self) -> Value {
@@ -53,6 +132,7 @@ impl World {
     }
 }
 
+/// What every kind of service shows.
 fn service(service: &Service) -> Value {
     let flow = service.flow;
     let total = flow.served + flow.shed + flow.lost;
