@@ -1,9 +1,9 @@
 //! What must come out of a case.
 
 use asl::Value;
-use execution::Status;
+use execution::{EventKind, Millis, Status};
 
-use crate::run::Run;
+use crate::run::{Run, START};
 
 const STATUSES: [(&str, Status); 4] = [
     ("SUCCEEDED", Status::Succeeded),
@@ -20,6 +20,8 @@ pub struct Expect {
     error: Option<String>,
     cause: Option<String>,
     scheduled: Vec<(String, u64)>,
+    /// States, and the seconds after the start within which they must have been left for the last time.
+    until: Vec<(String, u64)>,
 }
 
 impl Expect {
@@ -34,8 +36,13 @@ impl Expect {
                 "Output" => expect.output = Some(member.clone()),
                 "Error" => expect.error = Some(text(member, "Error")?),
                 "Cause" => expect.cause = Some(text(member, "Cause")?),
-                "Scheduled" => expect.scheduled = counts(member)?,
-                _ => return Err(format!("Expect.{name} is not known: use Status, Output, Error, Cause, Scheduled")),
+                "Scheduled" => expect.scheduled = counts(member, "Scheduled")?,
+                "Until" => expect.until = counts(member, "Until")?,
+                _ => {
+                    return Err(format!(
+                        "Expect.{name} is not known: use Status, Output, Error, Cause, Scheduled, Until"
+                    ));
+                }
             }
         }
         Ok(expect)
@@ -65,7 +72,26 @@ impl Expect {
                 found.push(format!("{state} was scheduled {count} times, not {expected}"));
             }
         }
+        for (state, seconds) in &self.until {
+            match run.left(state) {
+                None => found.push(format!("{state} was never left, not within {seconds} s")),
+                Some(after) if after > seconds.saturating_mul(1_000) => {
+                    found.push(format!("{state} was left after {after} ms, not within {seconds} s"));
+                }
+                Some(_) => {}
+            }
+        }
         found
+    }
+}
+
+impl Run {
+    /// Milliseconds from the start to the last time that the state was left.
+    #[must_use]
+    pub fn left(&self, state: &str) -> Option<u64> {
+        let exited = |kind: &EventKind| matches!(kind, EventKind::StateExited { name, .. } if &**name == state);
+        let at: Millis = self.events.iter().rev().find(|event| exited(&event.kind))?.at;
+        u64::try_from(at - START).ok()
     }
 }
 
@@ -94,8 +120,8 @@ fn status(value: &Value) -> Result<Status, String> {
     })
 }
 
-fn counts(value: &Value) -> Result<Vec<(String, u64)>, String> {
-    let wrong = || "Expect.Scheduled must be an object of states and whole numbers".to_owned();
+fn counts(value: &Value, name: &str) -> Result<Vec<(String, u64)>, String> {
+    let wrong = || format!("Expect.{name} must be an object of states and whole numbers");
     let count = |(state, count): (&std::sync::Arc<str>, &Value)| {
         let count = count.as_i64().and_then(|count| u64::try_from(count).ok()).ok_or_else(wrong)?;
         Ok((state.to_string(), count))

@@ -18,8 +18,9 @@
 //! A case names a mock per Task state; the numbers in a mock count the attempts at that state from 0. `Delay` is in
 //! seconds of virtual time; `"NoResponse": true` stands for a task that never answers; `HeartbeatEvery` has an activity
 //! or callback report itself alive; `Submitted` is what the service answers before a job or callback ends. `Expect`
-//! compares an `Output` by the members it names, looks for `Cause` inside the cause, and counts attempts in
-//! `Scheduled`. A case that `Extends` another takes over its input and mocks.
+//! compares an `Output` by the members it names, looks for `Cause` inside the cause, counts attempts in `Scheduled`,
+//! and in `Until` wants states to have been left within so many seconds after the start. A case that `Extends` another
+//! takes over its input and mocks.
 //!
 //! Nothing here reads a clock, a file or a socket: texts come in, a [`Run`] comes out, the same for the same texts.
 

@@ -243,7 +243,8 @@ mod tests {
 
     #[test]
     fn what_is_not_as_expected_is_said() {
-        let expect = r#"{"Status": "SUCCEEDED", "Error": "Other", "Cause": "well", "Output": {"done": true}, "Scheduled": {"Work": 2}}"#;
+        let expect = r#"{"Status": "SUCCEEDED", "Error": "Other", "Cause": "well", "Output": {"done": true}, "Scheduled": {"Work": 2},
+            "Until": {"Work": 0, "Choose": 1, "Late": 9}}"#;
         let (_, found) = differences(r#"{"0": {"Return": {"done": false}}}"#, expect);
         assert_eq!(
             found,
@@ -253,6 +254,8 @@ mod tests {
                 r#"error is "Bad", not "Other""#,
                 r#"cause "went badly" does not contain "well""#,
                 "Work was scheduled 1 times, not 2",
+                "Work was left after 50 ms, not within 0 s",
+                "Late was never left, not within 9 s",
             ]
         );
     }

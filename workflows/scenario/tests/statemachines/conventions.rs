@@ -28,7 +28,9 @@ const PLATFORM: [&str; 14] = [
 
 /// Exceptions of the services that definitions call, by the prefix that their integration gives them. The modelled
 /// ones are those of the service's API reference; the generic one and `SdkClientException` are the Java SDK's.
-const SERVICES: [(&str, &[&str]); 5] = [
+const SERVICES: [(&str, &[&str]); 12] = [
+    ("CloudWatchLogs", &["CloudWatchLogsException", "ServiceUnavailableException"]),
+    ("CodeDeploy", &["CodeDeployException", "LifecycleEventAlreadyCompletedException", "ThrottlingException"]),
     (
         "DynamoDB",
         &[
@@ -51,17 +53,46 @@ const SERVICES: [(&str, &[&str]); 5] = [
             "ThrottlingException",
         ],
     ),
+    ("Ec2", &["Ec2Exception"]),
+    ("Ecr", &["EcrException", "ServerException"]),
+    (
+        "Ecs",
+        &[
+            "ClientException",
+            "EcsException",
+            "InvalidParameterException",
+            "ServerException",
+            "ServiceDeploymentNotFoundException",
+            "ThrottlingException",
+        ],
+    ),
+    ("Iam", &["IamException", "ServiceFailureException"]),
+    ("SecretsManager", &["InternalServiceErrorException", "SecretsManagerException"]),
     ("Ssm", &["SsmException", "InternalServerErrorException", "ThrottlingException"]),
     ("SQS", &["AmazonSQSException"]),
-    ("StepFunctions", &["AWSStepFunctionsException", "ExecutionLimitExceededException", "ThrottlingException"]),
+    (
+        "StepFunctions",
+        &[
+            "AWSStepFunctionsException",
+            "ExecutionAlreadyExistsException",
+            "ExecutionLimitExceededException",
+            "ThrottlingException",
+        ],
+    ),
 ];
 
 /// Declared errors that belong to workflows which do not exist yet.
-const LATER: [&str; 6] =
-    ["Migrate.", "Image.", "Lambda.UpdateInProgress", "Ops.CanaryFailed", "Ops.SmokeTestFailed", "Ops.UnhealthyTarget"];
+const LATER: [&str; 2] = ["Image.", "Lambda.UpdateInProgress"];
+
+/// Declared errors of deployments and their migrations: no incident ends with them.
+const OF_DEPLOYMENTS: [&str; 4] = ["Migrate.", "Ops.CanaryFailed", "Ops.SmokeTestFailed", "Ops.UnhealthyTarget"];
 
 fn is_later(kind: OpsError) -> bool {
     LATER.iter().any(|prefix| kind.name().starts_with(prefix))
+}
+
+fn of_deployments(kind: OpsError) -> bool {
+    OF_DEPLOYMENTS.iter().any(|prefix| kind.name().starts_with(prefix))
 }
 
 fn each_state(workflow: &Workflow, mut look: impl FnMut(&str, &State)) {
@@ -89,12 +120,12 @@ fn is_known(name: &str) -> bool {
 
 /// Everything in a text that looks like an error name of ours.
 fn ops_names(text: &str) -> BTreeSet<String> {
-    let starts = text.match_indices("Ops.").map(|(at, _)| &text[at..]);
-    let name = |rest: &str| {
-        let end = rest[4..].find(|letter: char| !letter.is_ascii_alphanumeric()).map_or(rest.len(), |end| end + 4);
-        rest[..end].to_owned()
+    let starts = |prefix| text.match_indices(prefix).map(|(at, prefix): (usize, &str)| (&text[at..], prefix.len()));
+    let name = |(rest, prefix): (&str, usize)| {
+        let end = rest[prefix..].find(|letter: char| !letter.is_ascii_alphanumeric());
+        rest[..end.map_or(rest.len(), |end| end + prefix)].to_owned()
     };
-    starts.map(name).collect()
+    starts("Ops.").chain(starts("Migrate.")).map(name).collect()
 }
 
 #[test]
@@ -115,19 +146,26 @@ fn every_error_name_in_a_definition_exists() {
 
 #[test]
 fn every_declared_error_is_routed_by_its_class() {
-    let workflow = workflows().into_iter().find(|workflow| workflow.name == "incident-remediation").expect("is there");
-    let definition = workflow.definition();
-    let assigned = definition.machine.states["Prepare letter"].flow.assign.clone().expect("an Assign");
-    let classes = assigned.get("classes").and_then(Value::as_object).expect("the classes");
-    let advice = assigned.get("advice").and_then(Value::as_object).expect("the advice");
-    for kind in OpsError::ALL.into_iter().filter(|kind| !is_later(*kind)) {
-        let class = classes.get(kind.name()).and_then(Value::as_str);
-        let declared = format!("{:?}", kind.class()).to_lowercase();
-        assert_eq!(class, Some(&*declared), "the class of {kind} in the definition");
-        assert!(advice.contains_key(&*declared), "no advice for the class {declared}");
+    for name in ["incident-remediation", "deployment-validation", "blue-green-deployment"] {
+        let assigned = named(name).definition().machine.states["Prepare letter"].flow.assign.clone();
+        let assigned = assigned.unwrap_or_else(|| panic!("{name}: an Assign"));
+        let classes = assigned.get("classes").and_then(Value::as_object).expect("the classes");
+        let advice = assigned.get("advice").and_then(Value::as_object).expect("the advice");
+        let at_home = |kind: &OpsError| !is_later(*kind) && (name != "incident-remediation" || !of_deployments(*kind));
+        for kind in OpsError::ALL.into_iter().filter(at_home) {
+            let class = classes.get(kind.name()).and_then(Value::as_str);
+            let declared = format!("{:?}", kind.class()).to_lowercase();
+            assert_eq!(class, Some(&*declared), "{name}: the class of {kind} in the definition");
+            assert!(advice.contains_key(&*declared), "{name}: no advice for the class {declared}");
+        }
+        let unknown: Vec<_> = classes.keys().filter(|class| OpsError::from_name(class).is_none()).collect();
+        assert!(unknown.is_empty(), "{name}: classes of errors that do not exist: {unknown:?}");
     }
-    let unknown: Vec<_> = classes.keys().filter(|name| OpsError::from_name(name).is_none()).collect();
-    assert!(unknown.is_empty(), "classes of errors that do not exist: {unknown:?}");
+}
+
+/// The workflow of that name.
+fn named(name: &str) -> Workflow {
+    workflows().into_iter().find(|workflow| workflow.name == name).unwrap_or_else(|| panic!("{name} is there"))
 }
 
 /// The policy of tasks that a worker drops: by an `Ops.ResourceBusy` it hands the task back. It is the worker that is
@@ -240,7 +278,7 @@ fn names_of_states_are_a_verb_and_its_object() {
 
 #[test]
 fn plan_mode_gives_exactly_the_calls_that_apply_carries_out() {
-    let workflow = workflows().into_iter().find(|workflow| workflow.name == "incident-remediation").expect("is there");
+    let workflow = named("incident-remediation");
     let (definition, suite) = (workflow.definition(), workflow.suite());
     let of = |name: &str| run(&definition, &workflow.name, suite.case(name).expect("the case exists"));
     let (planned, applied) = (of("Plan"), of("Scale up api"));
@@ -258,6 +296,27 @@ fn plan_mode_gives_exactly_the_calls_that_apply_carries_out() {
     assert!(written.is_empty(), "plan mode writes: {written:?}");
 }
 
+#[test]
+fn a_planned_release_is_the_one_that_apply_carries_out() {
+    let workflow = named("blue-green-deployment");
+    let (definition, suite) = (workflow.definition(), workflow.suite());
+    let of = |name: &str| run(&definition, &workflow.name, suite.case(name).expect("the case exists"));
+    let (planned, applied, turned) = (of("Plan"), of("Release of checkout"), of("Refused in production"));
+    let plan = planned.output.as_ref().and_then(|output| output.get("plan")).expect("a plan in the output");
+    let steps = |of: &str| -> Vec<String> {
+        let steps = plan.get(of).and_then(Value::as_array).expect("steps");
+        steps.iter().map(|step| format!("{:?} {:?}", step.get("step"), step.get("weight"))).collect()
+    };
+    let done = |run: &scenario::Run, state: &str| -> Vec<String> {
+        let orders = run.orders.iter().filter(|order| &*order.state == state).map(|order| &order.parameters);
+        orders.map(|given| format!("{:?} {:?}", given.get("step"), given.get("weight"))).collect()
+    };
+    assert_eq!(steps("steps"), done(&applied, "Perform step"));
+    assert_eq!(steps("back"), done(&turned, "Take back step"));
+    let written: Vec<_> = planned.scheduled.keys().filter(|state| writes(&definition, state)).collect();
+    assert!(written.is_empty(), "plan mode writes: {written:?}");
+}
+
 /// Whether a state writes to the store.
 fn writes(definition: &Definition, state: &str) -> bool {
     match &definition.machine.states[state].kind {
@@ -268,7 +327,7 @@ fn writes(definition: &Definition, state: &str) -> bool {
 
 #[test]
 fn coverage_misses_what_no_run_reaches() {
-    let workflow = workflows().into_iter().find(|workflow| workflow.name == "dead-letter").expect("is there");
+    let workflow = named("dead-letter");
     let (definition, suite) = (workflow.definition(), workflow.suite());
     let mut coverage = Coverage::new(&definition);
     assert!(coverage.missing().contains(&"States/Keep message"));
@@ -347,10 +406,21 @@ fn unreadable(order: &execution::TaskOrder) -> Option<String> {
         "incident-notify-human" => operations::message::Message::compose(payload).map(drop).map_err(text),
         "incident-assess" => operations::incident::Request::parse(payload).map(drop).map_err(text),
         "recovery-watcher" => operations::verify::Request::parse(payload).map(drop).map_err(text),
+        "migration-runner" => operations::migration::Request::parse(payload).map(drop).map_err(text),
+        "smoke-tester" => operations::probe::Smoke::parse(payload).map(drop).map_err(text),
+        "deployment-assess" if payload["operation"] == "check" => judged(payload).map_err(text),
+        "deployment-act" if payload["operation"] == "act" => {
+            operations::deployment::Plan::of_payload(payload).map(drop).map_err(text)
+        }
         name if name.starts_with("incident-") => acting(payload).map_err(text),
         _ => Ok(()),
     }
     .err()
+}
+
+fn judged(payload: &serde_json::Value) -> Result<(), operations::Error> {
+    operations::gate::identified::Known::of_payload(payload)?;
+    operations::gate::Resolved::of_payload(payload).map(drop)
 }
 
 fn acting(payload: &serde_json::Value) -> Result<(), operations::Error> {
@@ -358,6 +428,10 @@ fn acting(payload: &serde_json::Value) -> Result<(), operations::Error> {
     if payload["operation"] != "plan" {
         let plan = operations::plan::Plan::of_payload(payload)?;
         operations::verify::Request::parse(&plan.verify)?;
+    }
+    if payload.get("lease").is_some() {
+        let payload = operations::field::Object::of(payload, "", operations::error::Kind::InvalidInput)?;
+        operations::plan::capacity_lease::Record::of_lease(&payload.object("lease")?)?;
     }
     Ok(())
 }

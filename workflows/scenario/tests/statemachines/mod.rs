@@ -1,6 +1,7 @@
 //! The definitions under statemachines/, as the tests read them.
 
 mod conventions;
+mod deadline;
 
 use std::fs;
 use std::path::{Path, PathBuf};
