@@ -56,6 +56,10 @@ pub(crate) struct Arguments {
     /// Port of the sandbox [default: two after --port].
     #[arg(long, value_name = "PORT")]
     sandbox_port: Option<u16>,
+    /// First of the six ports on which the sandbox's load balancer answers real requests [default: three after
+    /// --port].
+    #[arg(long, value_name = "PORT")]
+    traffic_port: Option<u16>,
     /// The Lambda Runtime API binary that serves every function of the stack [default: `bootstrap` beside this
     /// executable].
     #[arg(long, value_name = "FILE")]
@@ -114,7 +118,7 @@ impl Arguments {
             None if self.port == 0 => 0,
             None => self.port.checked_add(after).ok_or_else(|| {
                 Failure::usage(format!("--port: there is no port {after} after {}", self.port))
-                    .remedy("choose a smaller one, or say --lambda-port and --sandbox-port")
+                    .remedy("choose a smaller one, or say --lambda-port, --sandbox-port and --traffic-port")
             })?,
         };
         Ok(SocketAddr::new(self.listen, port))

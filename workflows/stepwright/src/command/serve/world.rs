@@ -47,6 +47,9 @@ impl World {
                 }
             }
         }
+        if let Some(sandbox) = &world.sandbox {
+            sandbox.connect(world.lambda_url(), Some(format!("http://{}", reachable(api))));
+        }
         Ok(world)
     }
 
@@ -115,6 +118,10 @@ async fn start_sandbox(arguments: &Arguments, clock: &Clock) -> Result<Sandbox, 
         region: arguments.region.clone(),
         redis_host: environment::variable("REDIS_HOST").unwrap_or_else(|| "127.0.0.1".to_owned()),
         redis_port,
+        traffic_port: arguments.part(arguments.traffic_port, 3)?.port(),
+        // Known only when both run: see `World::start`.
+        lambda_endpoint: None,
+        sfn_endpoint: None,
     };
     Sandbox::start(config).await.map_err(could_not_start)
 }
