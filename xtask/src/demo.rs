@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: real incidents and releases, handled by the real binaries on this machine, before your eyes.
 
 mod control;
+mod deployment;
 mod ending;
 mod incidents;
 mod leftovers;
@@ -16,7 +17,7 @@ use crate::failure::Failure;
 use crate::service::redis::Redis;
 use crate::workspace;
 
-use stack::Stack;
+use stack::{Setting, Stack};
 
 /// How the demo runs.
 #[derive(Debug, Args)]
@@ -24,12 +25,21 @@ pub(crate) struct Options {
     /// What is shown
     #[arg(value_enum, default_value_t = Subject::Incidents)]
     subject: Subject,
-    /// Virtual seconds per real second
-    #[arg(long, default_value_t = 30)]
-    time_scale: u32,
+    /// Virtual seconds per real second [default: 30 for incidents, 60 for releases]
+    #[arg(long)]
+    time_scale: Option<u32>,
     /// Longest time the stories of one act may take, in real seconds
     #[arg(long, default_value_t = 180)]
     limit: u64,
+}
+
+impl Options {
+    fn time_scale(&self) -> u32 {
+        self.time_scale.unwrap_or(match self.subject {
+            Subject::Incidents => 30,
+            Subject::Deployment => 60,
+        })
+    }
 }
 
 /// What a demo shows.
@@ -37,6 +47,8 @@ pub(crate) struct Options {
 enum Subject {
     /// Incidents that are diagnosed, acted on and verified
     Incidents,
+    /// Releases that are judged at every stage, and rolled back where they are bad
+    Deployment,
 }
 
 /// Builds, starts, tells the stories, shows their timelines, stops.
@@ -45,20 +57,48 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     println!("▶ building the engine, the functions, the workers and the sandbox (the first build takes minutes)");
     let programs = workspace::build(root)?;
     println!("✓ built ({})", readable(begin.elapsed()));
-    let redis = Redis::start()?;
-    let setting = incidents::setting(redis.as_ref());
-    let mut stack = Stack::start(root, &programs, &setting, options.time_scale)?;
-    println!("  time is accelerated: {} virtual seconds pass in each real one", options.time_scale);
+    let scene = Scene::set(root, options.subject)?;
+    let mut stack = Stack::start(root, &programs, &scene.setting(), options.time_scale())?;
+    println!("  time is accelerated: {} virtual seconds pass in each real one", options.time_scale());
     println!("  (waits, time-outs, retries and the sandbox's clock alike; durations below are virtual)");
-    let told = incidents::tell(&mut stack, redis.as_ref(), options);
+    let told = scene.tell(root, &mut stack, options);
     if told.is_err() {
         stack.explain();
     }
     let started = stack.processes();
     stack.stop();
-    drop(redis);
+    drop(scene);
     let left = leftovers::after(&started);
     told.and(left)?;
     println!("✓ all stories ended as told, and nothing is left running ({} in all)", readable(begin.elapsed()));
     Ok(())
+}
+
+/// What the stories play on beside the stack.
+enum Scene {
+    Incidents(Option<Redis>),
+    Deployment(deployment::Scene),
+}
+
+impl Scene {
+    fn set(root: &Path, subject: Subject) -> Result<Self, Failure> {
+        Ok(match subject {
+            Subject::Incidents => Self::Incidents(Redis::start()?),
+            Subject::Deployment => Self::Deployment(deployment::Scene::new(root)?),
+        })
+    }
+
+    fn setting(&self) -> Setting {
+        match self {
+            Self::Incidents(redis) => incidents::setting(redis.as_ref()),
+            Self::Deployment(scene) => scene.setting(),
+        }
+    }
+
+    fn tell(&self, root: &Path, stack: &mut Stack, options: &Options) -> Result<(), Failure> {
+        match self {
+            Self::Incidents(redis) => incidents::tell(stack, redis.as_ref(), options),
+            Self::Deployment(scene) => deployment::tell(root, stack, scene, options),
+        }
+    }
 }

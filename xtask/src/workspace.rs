@@ -8,7 +8,8 @@ use crate::failure::{During, Failure};
 use crate::process;
 
 /// The programs that the demo and the end-to-end tests run, and the packages they come from.
-const PROGRAMS: &[&str] = &["stepwright", "bootstrap", "recovery-watcher", "sandbox"];
+const PROGRAMS: &[&str] =
+    &["stepwright", "bootstrap", "recovery-watcher", "smoke-tester", "migration-runner", "sandbox"];
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {

@@ -61,21 +61,28 @@ impl Control {
     }
 
     fn get(&self, page: &str) -> Result<Value, Failure> {
-        self.ask("GET", page, "")
+        self.ask("GET", &format!("/_sandbox/{page}"), &[], "")
     }
 
-    fn post(&self, page: &str, body: &Value) -> Result<(), Failure> {
-        self.ask("POST", page, &body.to_string()).map(drop)
+    /// A JSON call of an AWS service, such as `CodeDeploy_20141006.GetDeployment`.
+    pub(crate) fn aws(&self, target: &str, body: &Value) -> Result<Value, Failure> {
+        self.ask("POST", "/", &[("X-Amz-Target", target)], &body.to_string())
     }
 
-    fn ask(&self, method: &str, page: &str, body: &str) -> Result<Value, Failure> {
+    /// Asks for something at a control page.
+    pub(crate) fn post(&self, page: &str, body: &Value) -> Result<(), Failure> {
+        self.ask("POST", &format!("/_sandbox/{page}"), &[], &body.to_string()).map(drop)
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Value, Failure> {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let request = format!(
-            "{method} /_sandbox/{page} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             {headers}Content-Length: {}\r\n\r\n{body}",
             self.address,
             body.len()
         );
-        let what = || format!("{method} /_sandbox/{page} of {}", self.address);
+        let what = || format!("{method} {path} of {}", self.address);
         let exchange = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(&self.address)?;
             stream.set_read_timeout(Some(PATIENCE))?;

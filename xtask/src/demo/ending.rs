@@ -17,6 +17,11 @@ impl Ending {
         Self { document }
     }
 
+    /// The execution's ARN.
+    pub(crate) fn arn(&self) -> &str {
+        self.document["execution"]["executionArn"].as_str().unwrap_or_default()
+    }
+
     /// `RUNNING`, `SUCCEEDED`, …
     pub(crate) fn status(&self) -> &str {
         self.document["execution"]["status"].as_str().unwrap_or_default()

@@ -150,7 +150,16 @@ impl Stack {
 
     /// The executions of a state machine that run.
     pub(crate) fn running(&self, machine: &str) -> Result<Vec<Value>, Failure> {
-        let list = json(&mut self.command(&["list", "--machine", machine, "--status", "running"]), "")?;
+        self.list(&["--machine", machine, "--status", "running"])
+    }
+
+    /// The executions of a state machine, newest first.
+    pub(crate) fn executions(&self, machine: &str) -> Result<Vec<Value>, Failure> {
+        self.list(&["--machine", machine])
+    }
+
+    fn list(&self, filters: &[&str]) -> Result<Vec<Value>, Failure> {
+        let list = json(self.command(&["list"]).args(filters), "")?;
         Ok(list["executions"].as_array().cloned().unwrap_or_default())
     }
 
