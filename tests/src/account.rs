@@ -7,6 +7,15 @@ use serde_json::{Value, json};
 use crate::client::request;
 use crate::process::{Process, free_port};
 
+/// The ports of those whom a sandbox calls by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Callees {
+    /// The Lambda Invoke API.
+    pub lambda: u16,
+    /// The Step Functions API.
+    pub sfn: u16,
+}
+
 /// A running sandbox.
 #[derive(Debug)]
 pub struct Account {
@@ -17,10 +26,13 @@ pub struct Account {
 }
 
 impl Account {
-    /// Starts a sandbox whose time runs `scale` times as fast, from `origin` (milliseconds since the epoch) on.
-    pub async fn start(scale: f64, origin: i64, redis: Option<(&str, u16)>, logs: &Path) -> Self {
+    /// Starts a sandbox whose time runs `scale` times as fast, from `origin` (milliseconds since the epoch) on. Its
+    /// deployment hooks are called at the port `lambda`, its rules start executions at the port `sfn`.
+    pub async fn start(scale: f64, origin: i64, redis: Option<(&str, u16)>, to: Callees, logs: &Path) -> Self {
         let port = free_port();
         let mut arguments = vec![
+            format!("--lambda-endpoint=http://127.0.0.1:{}", to.lambda),
+            format!("--sfn-endpoint=http://127.0.0.1:{}", to.sfn),
             format!("--port={port}"),
             "--seed=7".to_owned(),
             format!("--time-scale={scale}"),

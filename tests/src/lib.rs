@@ -9,5 +9,6 @@ pub mod client;
 pub mod process;
 pub mod stack;
 
-pub use account::Account;
+pub use account::{Account, Callees};
+pub use process::binary;
 pub use stack::{Options, Stack};

@@ -8,7 +8,7 @@ use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::account::Account;
+use crate::account::{Account, Callees};
 use crate::client::step_functions;
 use crate::process::{Process, binary, free_port, root};
 
@@ -62,7 +62,7 @@ pub struct Stack {
     pub account: Account,
     /// The SDK's client.
     pub client: aws_sdk_sfn::Client,
-    port: u16,
+    ports: Callees,
     origin: i64,
     options: Options,
     folder: TempDir,
@@ -77,11 +77,11 @@ impl Stack {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let origin = wall_clock();
         let redis = options.redis.as_ref().map(|(host, port)| (host.as_str(), *port));
-        let account = Account::start(options.scale, origin, redis, folder.path()).await;
-        let port = free_port();
-        let server = serve(&options, &account, &folder, port, origin).await;
+        let ports = Callees { lambda: free_port(), sfn: free_port() };
+        let account = Account::start(options.scale, origin, redis, ports, folder.path()).await;
+        let server = serve(&options, &account, &folder, ports, origin).await;
         let mut stack =
-            Self { server, worker: None, account, client: step_functions(port), port, origin, options, folder };
+            Self { server, worker: None, account, client: step_functions(ports.sfn), ports, origin, options, folder };
         if stack.options.worker {
             stack.start_worker();
         }
@@ -91,12 +91,12 @@ impl Stack {
     /// Kills the server at once and starts it again on the same data.
     pub async fn crash_and_restart(&mut self) {
         self.server.kill();
-        self.server = serve(&self.options, &self.account, &self.folder, self.port, self.origin).await;
+        self.server = serve(&self.options, &self.account, &self.folder, self.ports, self.origin).await;
     }
 
     /// Starts the worker, in place of the one before.
     pub fn start_worker(&mut self) {
-        let mut environment = aws_environment(&self.account, self.port);
+        let mut environment = aws_environment(&self.account, self.ports.sfn);
         let activity = "arn:aws:states:us-east-1:123456789012:activity:recovery-watcher";
         environment.extend([
             ("RECOVERY_WATCHER_ACTIVITY_ARN", activity.to_owned()),
@@ -107,6 +107,12 @@ impl Stack {
         environment.extend(self.options.worker_environment.iter().cloned());
         self.worker = None;
         self.worker = Some(Process::start("recovery-watcher", &[], &environment, self.folder.path()));
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.ports.sfn
     }
 
     /// The ARN of a state machine.
@@ -194,7 +200,7 @@ impl Stack {
     pub fn cli(&self, arguments: &[&str]) -> (i32, String) {
         let output = Command::new(binary("stepwright"))
             .args(arguments)
-            .envs(aws_environment(&self.account, self.port))
+            .envs(aws_environment(&self.account, self.ports.sfn))
             .output()
             .expect("stepwright runs");
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -203,12 +209,13 @@ impl Stack {
     }
 }
 
-async fn serve(options: &Options, account: &Account, folder: &TempDir, port: u16, origin: i64) -> Process {
+async fn serve(options: &Options, account: &Account, folder: &TempDir, ports: Callees, origin: i64) -> Process {
+    let port = ports.sfn;
     let data = folder.path().join("data");
     let mut arguments = vec![
         "serve".to_owned(),
         format!("--port={port}"),
-        "--lambda-port=0".to_owned(),
+        format!("--lambda-port={}", ports.lambda),
         format!("--data-dir={}", data.display()),
         format!("--definitions={}", options.definitions.display()),
         format!("--stack={}", options.stack.display()),

@@ -24,6 +24,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("incident-scale-up", &["clients", "lambda-kit", "operations"]),
     ("incident-clear-cache", &["clients", "lambda-kit", "operations"]),
     ("incident-notify-human", &["clients", "lambda-kit", "operations"]),
+    ("deployment-assess", &["clients", "lambda-kit", "operations"]),
+    ("deployment-act", &["clients", "lambda-kit", "operations"]),
+    ("deployment-hook", &["clients", "lambda-kit", "operations"]),
     (
         "bootstrap",
         &[
@@ -35,10 +38,15 @@ const ARROWS: &[(&str, &[&str])] = &[
             "incident-scale-up",
             "incident-clear-cache",
             "incident-notify-human",
+            "deployment-assess",
+            "deployment-act",
+            "deployment-hook",
         ],
     ),
     ("worker-kit", &["clients", "operations"]),
     ("recovery-watcher", &["clients", "worker-kit", "operations"]),
+    ("migration-runner", &["clients", "worker-kit", "operations"]),
+    ("smoke-tester", &["clients", "worker-kit", "operations"]),
     ("end-to-end", &[]),
     ("xtask", &["asl"]),
 ];
