@@ -13,6 +13,8 @@ use crate::fault::Fault;
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
     members: &'a Map<String, Value>,
+    /// Where the members stand in the request, as messages name them: empty, or `tags.1.member.`.
+    place: String,
     violations: Vec<String>,
     misshapen: Option<String>,
 }
@@ -50,6 +52,10 @@ pub(crate) const DEFINITION: Text = Text::sensitive(1..=1_048_576);
 pub(crate) const ERROR: Text = Text::sensitive(0..=256);
 /// `SensitiveCause`: at most 32,768 characters.
 pub(crate) const CAUSE: Text = Text::sensitive(0..=32_768);
+/// `VersionDescription`: at most 256 characters.
+pub(crate) const VERSION_DESCRIPTION: Text = Text::sensitive(0..=256);
+/// `LongArn`: 1 to 2,000 characters.
+pub(crate) const LONG_ARN: Text = Text::of(1..=2000);
 /// `TaskToken`: 1 to 2,048 characters.
 pub(crate) const TASK_TOKEN: Text = Text::of(1..=2048);
 
@@ -57,12 +63,16 @@ impl<'a> Fields<'a> {
     /// The fields of `body`, which must be an object.
     pub(crate) fn of(body: &'a Value) -> Result<Self, Fault> {
         match body {
-            Value::Object(members) => Ok(Self { members, violations: Vec::new(), misshapen: None }),
+            Value::Object(members) => Ok(Self::inside(members, String::new())),
             other => Err(Fault::shape(format!(
                 "the body must be a JSON object with the operation's fields, not {}",
                 kind(other)
             ))),
         }
+    }
+
+    const fn inside(members: &'a Map<String, Value>, place: String) -> Self {
+        Self { members, place, violations: Vec::new(), misshapen: None }
     }
 
     /// The field as it came; `null` counts as absent.
@@ -72,10 +82,17 @@ impl<'a> Fields<'a> {
 
     /// A text that must be there; empty where it is not, which [`Fields::check`] reports.
     pub(crate) fn required(&mut self, name: &str, text: &Text) -> &'a str {
-        if self.raw(name).is_none() {
-            self.violated(format!("Value null at '{name}' failed to satisfy constraint: Member must not be null"));
-        }
+        self.must_be_there(name);
         self.optional(name, text).unwrap_or_default()
+    }
+
+    fn must_be_there(&mut self, name: &str) {
+        if self.raw(name).is_none() {
+            let place = &self.place;
+            let violation =
+                format!("Value null at '{place}{name}' failed to satisfy constraint: Member must not be null");
+            self.violated(violation);
+        }
     }
 
     /// A text that may be there.
@@ -95,7 +112,7 @@ impl<'a> Fields<'a> {
             return;
         };
         let shown = if text.sensitive { "Value".to_owned() } else { format!("Value '{value}'") };
-        self.violated(format!("{shown} at '{name}' failed to satisfy constraint: Member must have length {bound}"));
+        self.broken(&shown, name, &format!("Member must have length {bound}"));
     }
 
     /// One of `choices`.
@@ -103,9 +120,7 @@ impl<'a> Fields<'a> {
         let value = self.shaped(name, "a string", Value::as_str)?;
         if !choices.contains(&value) {
             let set = choices.join(", ");
-            self.violated(format!(
-                "Value '{value}' at '{name}' failed to satisfy constraint: Member must satisfy enum value set: [{set}]"
-            ));
+            self.broken(&format!("Value '{value}'"), name, &format!("Member must satisfy enum value set: [{set}]"));
         }
         Some(value)
     }
@@ -120,9 +135,7 @@ impl<'a> Fields<'a> {
         } else {
             return Some(value);
         };
-        self.violated(format!(
-            "Value '{value}' at '{name}' failed to satisfy constraint: Member must have value {bound}"
-        ));
+        self.broken(&format!("Value '{value}'"), name, &format!("Member must have value {bound}"));
         None
     }
 
@@ -136,13 +149,69 @@ impl<'a> Fields<'a> {
         self.shaped(name, "an object", Value::as_object)
     }
 
+    /// The objects of a list, each read by `read`; what breaks a constraint in one of them is named by its place.
+    pub(crate) fn each<T>(&mut self, name: &str, mut read: impl FnMut(&mut Fields<'a>) -> T) -> Option<Vec<T>> {
+        let items = self.shaped(name, "an array", Value::as_array)?;
+        let mut found = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let place = format!("{}{name}.{}.member", self.place, index + 1);
+            let Value::Object(members) = item else {
+                self.misshape(format!("the field '{place}' must be an object, not {}", kind(item)));
+                continue;
+            };
+            let mut inner = Self::inside(members, format!("{place}."));
+            found.push(read(&mut inner));
+            self.violations.append(&mut inner.violations);
+            if let Some(message) = inner.misshapen {
+                self.misshape(message);
+            }
+        }
+        Some(found)
+    }
+
+    /// The texts of a list.
+    pub(crate) fn texts(&mut self, name: &str, text: &Text) -> Option<Vec<&'a str>> {
+        let items = self.shaped(name, "an array", Value::as_array)?;
+        let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+        let Some(texts) = texts else {
+            self.misshape(format!("the field '{}{name}' must hold strings only", self.place));
+            return None;
+        };
+        if texts.iter().any(|item| !text.length.contains(&item.chars().count())) {
+            let (most, least) = (text.length.end(), text.length.start());
+            let constraint = format!(
+                "Member must satisfy constraint: [Member must have length less than or equal to {most}, Member must \
+                 have length greater than or equal to {least}]"
+            );
+            self.broken(&format!("Value '[{}]'", texts.join(", ")), name, &constraint);
+        }
+        Some(texts)
+    }
+
+    /// Notes that a field must be there, where it is not.
+    pub(crate) fn demanded<T: Default>(&mut self, name: &str, found: Option<T>) -> T {
+        self.must_be_there(name);
+        found.unwrap_or_default()
+    }
+
     fn shaped<T>(&mut self, name: &str, wanted: &str, read: impl Fn(&'a Value) -> Option<T>) -> Option<T> {
         let value = self.raw(name)?;
         let read = read(value);
         if read.is_none() {
-            self.misshapen.get_or_insert_with(|| format!("the field '{name}' must be {wanted}, not {}", kind(value)));
+            self.misshape(format!("the field '{}{name}' must be {wanted}, not {}", self.place, kind(value)));
         }
         read
+    }
+
+    /// Notes the first field of a wrong shape.
+    fn misshape(&mut self, message: String) {
+        self.misshapen.get_or_insert(message);
+    }
+
+    /// Notes that `shown` at the field `name` breaks `constraint`, in AWS's words.
+    pub(crate) fn broken(&mut self, shown: &str, name: &str, constraint: &str) {
+        let violation = format!("{shown} at '{}{name}' failed to satisfy constraint: {constraint}", self.place);
+        self.violated(violation);
     }
 
     /// Notes a violation in AWS's words.
@@ -248,6 +317,28 @@ mod tests {
                 fields.one_of("type", &["STANDARD", "EXPRESS"]);
             })
             .ends_with("Value 'FAST' at 'type' failed to satisfy constraint: Member must satisfy enum value set: [STANDARD, EXPRESS]")
+        );
+    }
+
+    #[test]
+    fn a_list_names_the_place_of_what_is_wrong_in_it() {
+        let read = |fields: &mut Fields<'_>| {
+            fields.each("tags", |tag| tag.required("key", &Text::of(1..=3)).to_owned());
+        };
+        assert_eq!(
+            refusal(&json!({"tags": [{"key": "a"}, {"key": ""}, {}]}), read),
+            "ValidationException: 2 validation errors detected: Value '' at 'tags.2.member.key' failed to satisfy \
+             constraint: Member must have length greater than or equal to 1; Value null at 'tags.3.member.key' failed \
+             to satisfy constraint: Member must not be null"
+        );
+        let wrong = "SerializationException: the field 'tags.1.member.key' must be a string, not a number";
+        assert_eq!(refusal(&json!({"tags": [{"key": 1}]}), read), wrong);
+        assert!(refusal(&json!({"tags": [1]}), read).ends_with("'tags.1.member' must be an object, not a number"));
+        assert!(
+            refusal(&json!({"keys": ["a", ""]}), |fields| {
+                fields.texts("keys", &Text::of(1..=3));
+            })
+            .contains("Value '[a, ]' at 'keys' failed to satisfy constraint: Member must satisfy constraint: [")
         );
     }
 

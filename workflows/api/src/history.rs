@@ -14,6 +14,8 @@ use serde_json::{Map, Value as Json, json};
 pub struct RenderContext {
     region: String,
     role_arn: Option<Arc<str>>,
+    version_arn: Option<Arc<str>>,
+    alias_arn: Option<Arc<str>>,
     without_data: bool,
     /// Per frame the tasks scheduled, by event id: later events of a task do not repeat its resource.
     scheduled: HashMap<FrameId, Vec<(u64, Arc<str>)>>,
@@ -34,6 +36,14 @@ impl RenderContext {
     #[must_use]
     pub fn with_role(mut self, role_arn: Option<Arc<str>>) -> Self {
         self.role_arn = role_arn;
+        self
+    }
+
+    /// The version and the alias that the execution was started of, which `ExecutionStarted` names.
+    #[must_use]
+    pub fn with_version(mut self, version_arn: Option<Arc<str>>, alias_arn: Option<Arc<str>>) -> Self {
+        self.version_arn = version_arn;
+        self.alias_arn = alias_arn;
         self
     }
 
@@ -104,7 +114,11 @@ fn shown(event: &Event, context: &RenderContext) -> Option<Shown> {
     Some(match &event.kind {
         EventKind::ExecutionStarted { input, .. } => {
             let role = context.role_arn.as_deref().map(Json::from);
-            keyed("ExecutionStarted", details().data("input", input).optional("roleArn", role))
+            let alias = context.alias_arn.as_deref().map(Json::from);
+            let version = context.version_arn.as_deref().map(Json::from);
+            let started = details().data("input", input).optional("roleArn", role);
+            let started = started.optional("stateMachineAliasArn", alias).optional("stateMachineVersionArn", version);
+            keyed("ExecutionStarted", started)
         }
         EventKind::ExecutionSucceeded { output } => keyed("ExecutionSucceeded", details().data("output", output)),
         EventKind::ExecutionFailed(failure) => keyed("ExecutionFailed", details().failure(failure)),

@@ -1,11 +1,14 @@
 //! The operations of the Step Functions API: one table, one file per family.
 
 mod activity;
+mod alias;
 mod execution;
 mod execution_history;
 mod state_machine;
+mod tag;
 mod task;
 mod validation;
+mod version;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -61,16 +64,16 @@ impl Operation {
 pub const OPERATIONS: [Operation; 37] = [
     Operation::served("CreateActivity", |context, fields| Box::pin(activity::create(context, fields))),
     Operation::served("CreateStateMachine", |context, fields| Box::pin(state_machine::create(context, fields))),
-    Operation::refused("CreateStateMachineAlias"),
+    Operation::served("CreateStateMachineAlias", |context, fields| Box::pin(alias::create(context, fields))),
     Operation::served("DeleteActivity", |context, fields| Box::pin(activity::delete(context, fields))),
     Operation::served("DeleteStateMachine", |context, fields| Box::pin(state_machine::delete(context, fields))),
-    Operation::refused("DeleteStateMachineAlias"),
-    Operation::refused("DeleteStateMachineVersion"),
+    Operation::served("DeleteStateMachineAlias", |context, fields| Box::pin(alias::delete(context, fields))),
+    Operation::served("DeleteStateMachineVersion", |context, fields| Box::pin(version::delete(context, fields))),
     Operation::served("DescribeActivity", |context, fields| Box::pin(activity::describe(context, fields))),
     Operation::served("DescribeExecution", |context, fields| Box::pin(execution::describe(context, fields))),
     Operation::refused("DescribeMapRun"),
     Operation::served("DescribeStateMachine", |context, fields| Box::pin(state_machine::describe(context, fields))),
-    Operation::refused("DescribeStateMachineAlias"),
+    Operation::served("DescribeStateMachineAlias", |context, fields| Box::pin(alias::describe(context, fields))),
     Operation::served("DescribeStateMachineForExecution", |context, fields| {
         Box::pin(state_machine::describe_for_execution(context, fields))
     }),
@@ -79,11 +82,11 @@ pub const OPERATIONS: [Operation; 37] = [
     Operation::served("ListActivities", |context, fields| Box::pin(activity::list(context, fields))),
     Operation::served("ListExecutions", |context, fields| Box::pin(execution::list(context, fields))),
     Operation::refused("ListMapRuns"),
-    Operation::refused("ListStateMachineAliases"),
-    Operation::refused("ListStateMachineVersions"),
+    Operation::served("ListStateMachineAliases", |context, fields| Box::pin(alias::list(context, fields))),
+    Operation::served("ListStateMachineVersions", |context, fields| Box::pin(version::list(context, fields))),
     Operation::served("ListStateMachines", |context, fields| Box::pin(state_machine::list(context, fields))),
-    Operation::refused("ListTagsForResource"),
-    Operation::refused("PublishStateMachineVersion"),
+    Operation::served("ListTagsForResource", |context, fields| Box::pin(tag::list(context, fields))),
+    Operation::served("PublishStateMachineVersion", |context, fields| Box::pin(version::publish(context, fields))),
     Operation::refused("RedriveExecution"),
     Operation::served("SendTaskFailure", |context, fields| Box::pin(task::fail(context, fields))),
     Operation::served("SendTaskHeartbeat", |context, fields| Box::pin(task::heartbeat(context, fields))),
@@ -91,12 +94,12 @@ pub const OPERATIONS: [Operation; 37] = [
     Operation::served("StartExecution", |context, fields| Box::pin(execution::start(context, fields))),
     Operation::refused("StartSyncExecution"),
     Operation::served("StopExecution", |context, fields| Box::pin(execution::stop(context, fields))),
-    Operation::refused("TagResource"),
+    Operation::served("TagResource", |context, fields| Box::pin(tag::tag(context, fields))),
     Operation::refused("TestState"),
-    Operation::refused("UntagResource"),
+    Operation::served("UntagResource", |context, fields| Box::pin(tag::untag(context, fields))),
     Operation::refused("UpdateMapRun"),
     Operation::served("UpdateStateMachine", |context, fields| Box::pin(state_machine::update(context, fields))),
-    Operation::refused("UpdateStateMachineAlias"),
+    Operation::served("UpdateStateMachineAlias", |context, fields| Box::pin(alias::update(context, fields))),
     Operation::served("ValidateStateMachineDefinition", |context, fields| {
         Box::pin(validation::validate(context, fields))
     }),
@@ -139,6 +142,6 @@ mod tests {
 
     #[test]
     fn the_operations_of_the_first_form_are_served() {
-        assert_eq!(OPERATIONS.iter().filter(|operation| operation.is_served()).count(), 20);
+        assert_eq!(OPERATIONS.iter().filter(|operation| operation.is_served()).count(), 31);
     }
 }

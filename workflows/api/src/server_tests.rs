@@ -136,6 +136,49 @@ async fn server_settled(client: &mut Connection, arn: &str) {
 }
 
 #[tokio::test]
+async fn a_machine_with_a_version_an_alias_and_tags() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let mut new = json!({ "name": "m", "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/r") });
+    new["definition"] = pass().to_string().into();
+    new["publish"] = true.into();
+    new["versionDescription"] = "first".into();
+    new["tags"] = json!([{ "key": "team", "value": "a" }]);
+    let created = client.done("CreateStateMachine", new).await;
+    let (machine, version) = (&created["stateMachineArn"], &created["stateMachineVersionArn"]);
+    let tags = client.done("ListTagsForResource", json!({ "resourceArn": machine })).await;
+    assert_eq!(tags, json!({ "tags": [{ "key": "team", "value": "a" }] }));
+    let described = client.done("DescribeStateMachine", json!({ "stateMachineArn": version })).await;
+    assert_eq!((&described["stateMachineArn"], &described["description"]), (version, &json!("first")));
+
+    let routes = json!([{ "stateMachineVersionArn": version, "weight": 100 }]);
+    let alias = json!({ "name": "PROD", "routingConfiguration": routes });
+    let alias = client.done("CreateStateMachineAlias", alias).await["stateMachineAliasArn"].clone();
+    let listed = client.done("ListStateMachineAliases", json!({ "stateMachineArn": version })).await;
+    assert_eq!(listed["stateMachineAliases"][0]["stateMachineAliasArn"], alias);
+    let described = client.done("DescribeStateMachineAlias", json!({ "stateMachineAliasArn": alias })).await;
+    assert_eq!((&described["name"], &described["routingConfiguration"]), (&json!("PROD"), &routes));
+
+    let started = client.done("StartExecution", json!({ "stateMachineArn": alias })).await;
+    let execution = json!({ "executionArn": started["executionArn"] });
+    let described = client.done("DescribeExecution", execution.clone()).await;
+    assert_eq!((&described["stateMachineAliasArn"], &described["stateMachineVersionArn"]), (&alias, version));
+    let history = client.done("GetExecutionHistory", execution.clone()).await;
+    let details = &history["events"][0]["executionStartedEventDetails"];
+    assert_eq!((&details["stateMachineAliasArn"], &details["stateMachineVersionArn"]), (&alias, version));
+    let was = client.done("DescribeStateMachineForExecution", execution).await;
+    assert_eq!(&was["stateMachineArn"], machine);
+
+    let (code, _) = client.refused("DeleteStateMachineVersion", json!({ "stateMachineVersionArn": version })).await;
+    assert_eq!(code, "ConflictException");
+    client.done("DeleteStateMachineAlias", json!({ "stateMachineAliasArn": alias })).await;
+    client.done("DeleteStateMachineVersion", json!({ "stateMachineVersionArn": version })).await;
+    let listed = client.done("ListStateMachineVersions", json!({ "stateMachineArn": machine })).await;
+    assert_eq!(listed, json!({ "stateMachineVersions": [] }));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn refusals_carry_the_exception_and_name_the_field() {
     let server = server().await;
     let mut client = Connection::open(&server).await;

@@ -63,7 +63,7 @@ async fn open(folder: Option<&Path>, clock: &Clock) -> Result<Engine, Failure> {
 async fn create(engine: &Engine, name: &str, definition: String) -> Result<String, Failure> {
     let role_arn = "arn:aws:iam::123456789012:role/bench".to_owned();
     let new = NewStateMachine { name: name.to_owned(), definition, role_arn, ..NewStateMachine::default() };
-    Ok(engine.create_state_machine(new).await?.arn.to_string())
+    Ok(engine.create_state_machine(new).await?.machine.arn.to_string())
 }
 
 /// Runs one execution to its end.

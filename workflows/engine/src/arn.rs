@@ -36,14 +36,74 @@ impl Place {
 /// # Errors
 /// `InvalidArn`.
 pub(crate) fn resource<'a>(arn: &'a str, kind: &str) -> Result<&'a str, Error> {
+    match split(arn)? {
+        ("states", found, rest) if found == kind && !rest.is_empty() => Ok(rest),
+        (_, found, _) => Err(wrong_kind(found)),
+    }
+}
+
+/// The ARN of a state machine, of a version or of an alias, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MachineArn<'a> {
+    /// ARN of the machine itself.
+    pub(crate) machine: &'a str,
+    /// The version's number or the alias's name.
+    pub(crate) qualifier: Option<&'a str>,
+}
+
+impl MachineArn<'_> {
+    /// The number of the version, where it names one. An alias has a character that is no digit.
+    pub(crate) fn version(&self) -> Option<u64> {
+        let number: u64 = self.qualifier?.parse().ok()?;
+        // One spelling per version: ARNs are compared as texts.
+        Some(number).filter(|number| number.to_string() == self.qualifier.unwrap_or_default())
+    }
+}
+
+/// Takes the ARN of a state machine, of a version or of an alias apart.
+///
+/// # Errors
+/// `InvalidArn`.
+pub(crate) fn machine(arn: &str) -> Result<MachineArn<'_>, Error> {
+    let rest = resource(arn, "stateMachine")?;
+    let Some((name, qualifier)) = rest.split_once(':') else { return Ok(MachineArn { machine: arn, qualifier: None }) };
+    let machine = &arn[..arn.len() - rest.len() + name.len()];
+    Ok(MachineArn { machine, qualifier: Some(qualifier) })
+}
+
+/// ARN of the version `number` of the state machine with the ARN `machine`.
+pub(crate) fn version(machine: &str, number: u64) -> String {
+    format!("{machine}:{number}")
+}
+
+/// ARN of the alias `name` of the state machine with the ARN `machine`.
+pub(crate) fn alias(machine: &str, name: &str) -> String {
+    format!("{machine}:{name}")
+}
+
+/// What an ARN of Step Functions names: `stateMachine`, `execution`, `activity`.
+///
+/// # Errors
+/// `InvalidArn`.
+pub(crate) fn kind(arn: &str) -> Result<&str, Error> {
+    match split(arn)? {
+        ("states", found, rest) if !rest.is_empty() => Ok(found),
+        (_, found, _) => Err(wrong_kind(found)),
+    }
+}
+
+/// The refusal of an ARN of another kind than the operation takes.
+pub(crate) fn wrong_kind(found: &str) -> Error {
+    Error::InvalidArn(format!("Resource type not valid in this context: {found}"))
+}
+
+/// Service, kind and the rest of an ARN.
+fn split(arn: &str) -> Result<(&str, &str, &str), Error> {
     let mut parts = arn.splitn(7, ':');
     let (prefix, _partition, service) = (parts.next(), parts.next(), parts.next());
     let (_region, _account, found, rest) = (parts.next(), parts.next(), parts.next(), parts.next());
     match (prefix, service, found, rest) {
-        (Some("arn"), Some("states"), Some(found), Some(rest)) if found == kind && !rest.is_empty() => Ok(rest),
-        (Some("arn"), Some(_), Some(found), Some(_)) => {
-            Err(Error::InvalidArn(format!("Resource type not valid in this context: {found}")))
-        }
+        (Some("arn"), Some(service), Some(found), Some(rest)) => Ok((service, found, rest)),
         _ => Err(Error::InvalidArn(format!("Invalid ARN prefix: {arn}"))),
     }
 }
@@ -86,6 +146,22 @@ mod tests {
             let error = resource(text, "execution").unwrap_err();
             assert_eq!(error.to_string(), format!("Invalid Arn: 'Invalid ARN prefix: {text}'"));
         }
+    }
+
+    #[test]
+    fn versions_and_aliases_are_of_a_machine() {
+        let place = Place { account: "123456789012".to_owned(), region: "us-east-1".to_owned() };
+        let bare = place.machine("m");
+        assert_eq!(machine(&bare).unwrap(), MachineArn { machine: &bare, qualifier: None });
+        for (qualifier, number) in
+            [("12", Some(12)), ("PROD", None), ("1a", None), ("01", None), ("+1", None), ("", None)]
+        {
+            let arn = alias(&bare, qualifier);
+            let named = machine(&arn).unwrap();
+            assert_eq!((named.machine, named.qualifier, named.version()), (&*bare, Some(qualifier), number));
+        }
+        assert_eq!(machine(&version(&bare, 7)).unwrap().version(), Some(7));
+        assert!(machine(&place.activity("a")).is_err());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::engine::Config;
 use crate::entropy;
 use crate::histories::Histories;
 use crate::integration::World;
-use crate::machine::Machines;
+use crate::registry::Machines;
 use crate::store::write;
 use crate::store::{Ended, ExecutionRecord, Records, Ticket, Write, status_name};
 use crate::timer::Timers;
@@ -32,6 +32,8 @@ pub(crate) struct Core {
     pub(crate) place: Place,
     pub(crate) records: Records,
     pub(crate) machines: Machines,
+    /// One change at a time of what is kept by ARN: state machines, activities.
+    pub(crate) changes: tokio::sync::Mutex<()>,
     pub(crate) activities: Arc<Activities>,
     pub(crate) timers: Arc<Timers>,
     pub(crate) waiters: Waiters,

@@ -1,5 +1,6 @@
 //! What the engine's operations take and give.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use asl::{Definition, ExecutionType, Value};
@@ -14,6 +15,15 @@ pub enum MachineStatus {
     Active,
     /// It does not, and goes when its executions have ended.
     Deleting,
+}
+
+/// A label of a state machine or an activity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tag {
+    /// What it is found by, once in a resource.
+    pub key: String,
+    /// What it says.
+    pub value: String,
 }
 
 /// A state machine as it stands.
@@ -45,6 +55,150 @@ pub struct StateMachine {
     pub tracing: Option<Value>,
     /// `encryptionConfiguration`, as given.
     pub encryption: Option<Value>,
+    /// Its tags, in the order they came.
+    pub tags: Vec<Tag>,
+    /// The number of the last version published, deleted or not.
+    pub last_version: u64,
+    /// The version that its creation asked for.
+    pub created_with: Option<Publish>,
+}
+
+impl StateMachine {
+    /// The variables that its states read.
+    #[must_use]
+    pub fn variable_references(&self) -> VariableReferences {
+        evaluate::variable_references(&self.parsed)
+    }
+}
+
+/// Asks for a version of what is created or changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publish {
+    /// The version's description.
+    pub description: Option<String>,
+}
+
+/// A version of a state machine. It never changes.
+#[derive(Clone, Debug)]
+pub struct StateMachineVersion {
+    /// Its ARN: the machine's, and the number.
+    pub arn: Arc<str>,
+    /// Its number, from 1.
+    pub number: u64,
+    /// Its description.
+    pub description: Option<Arc<str>>,
+    /// When it was published.
+    pub creation_date: Millis,
+    /// The machine as it was then.
+    pub machine: Arc<StateMachine>,
+}
+
+/// A state machine that was created or changed.
+#[derive(Clone, Debug)]
+pub struct SavedStateMachine {
+    /// The machine.
+    pub machine: Arc<StateMachine>,
+    /// The version that was asked for.
+    pub version: Option<Arc<StateMachineVersion>>,
+}
+
+/// A version that an alias leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// ARN of the version.
+    pub version_arn: Arc<str>,
+    /// Of a hundred executions, those that it gets.
+    pub weight: u8,
+}
+
+/// A name for one version of a state machine, or for two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateMachineAlias {
+    /// Its ARN: the machine's, and the name.
+    pub arn: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// ARN of the machine.
+    pub machine_arn: Arc<str>,
+    /// Its description.
+    pub description: Option<Arc<str>>,
+    /// Where it leads.
+    pub routes: Vec<Route>,
+    /// When it was created.
+    pub creation_date: Millis,
+    /// When it was last updated; its creation where it never was.
+    pub update_date: Millis,
+}
+
+/// What `CreateStateMachineAlias` takes.
+#[derive(Clone, Debug, Default)]
+pub struct NewStateMachineAlias {
+    /// The name, 1 to 80 characters, not digits only.
+    pub name: String,
+    /// The description.
+    pub description: Option<String>,
+    /// One version or two of one machine; their weights add up to a hundred.
+    pub routes: Vec<Route>,
+}
+
+/// What `UpdateStateMachineAlias` changes; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct AliasChange {
+    /// The description.
+    pub description: Option<String>,
+    /// Where it leads.
+    pub routes: Option<Vec<Route>>,
+}
+
+/// The state machine of an execution, as it was when the execution was started.
+#[derive(Clone, Debug)]
+pub struct ExecutionStateMachine {
+    /// ARN of the machine, whatever version was started.
+    pub arn: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The definition's text.
+    pub definition: Arc<str>,
+    /// The role that the execution runs as.
+    pub role_arn: Arc<str>,
+    /// What an update could have changed beside definition and role.
+    pub revision: Revision,
+    /// The variables that its states read.
+    pub variable_references: VariableReferences,
+}
+
+/// The variables that states read, by the states' names.
+pub type VariableReferences = BTreeMap<Arc<str>, BTreeSet<Arc<str>>>;
+
+/// Names the state of a machine between two updates, with its settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Revision {
+    /// When the machine was last updated; its creation where it never was.
+    pub update_date: Millis,
+    /// Absent until the first update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision_id: Option<Arc<str>>,
+    /// `loggingConfiguration`, as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Value>,
+    /// `tracingConfiguration`, as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<Value>,
+    /// `encryptionConfiguration`, as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Value>,
+}
+
+impl From<&StateMachine> for Revision {
+    fn from(machine: &StateMachine) -> Self {
+        Self {
+            update_date: machine.update_date,
+            revision_id: machine.revision_id.clone(),
+            logging: machine.logging.clone(),
+            tracing: machine.tracing.clone(),
+            encryption: machine.encryption.clone(),
+        }
+    }
 }
 
 /// What `CreateStateMachine` takes.
@@ -64,6 +218,10 @@ pub struct NewStateMachine {
     pub tracing: Option<Value>,
     /// `encryptionConfiguration`, as given.
     pub encryption: Option<Value>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
+    /// Whether its first version is published at once.
+    pub publish: Option<Publish>,
 }
 
 /// What `UpdateStateMachine` changes; what is absent stays.
@@ -79,6 +237,8 @@ pub struct StateMachineChange {
     pub tracing: Option<Value>,
     /// `encryptionConfiguration`, as given.
     pub encryption: Option<Value>,
+    /// Whether the outcome is published as a version.
+    pub publish: Option<Publish>,
 }
 
 /// What `StartExecution` answers.
@@ -99,6 +259,12 @@ pub struct ExecutionDescription {
     pub name: Arc<str>,
     /// The state machine's ARN.
     pub state_machine_arn: Arc<str>,
+    /// ARN of the version that was started, by its own ARN or an alias's.
+    pub version_arn: Option<Arc<str>>,
+    /// ARN of the alias that was started.
+    pub alias_arn: Option<Arc<str>>,
+    /// The role that it runs as.
+    pub role_arn: Arc<str>,
     /// Where it stands.
     pub status: Status,
     /// When it was started.
@@ -122,6 +288,9 @@ pub struct Activity {
     pub name: Arc<str>,
     /// When it was created.
     pub creation_date: Millis,
+    /// Its tags, in the order they came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Tag>,
 }
 
 /// What `GetActivityTask` hands to a worker.

@@ -12,7 +12,8 @@ use crate::clock::Clock;
 use crate::core::Core;
 use crate::definition;
 use crate::description::{
-    Activity, ActivityTask, ExecutionDescription, NewStateMachine, Started, StateMachine, StateMachineChange,
+    Activity, ActivityTask, ExecutionDescription, NewStateMachine, SavedStateMachine, Started, StateMachine,
+    StateMachineChange, Tag,
 };
 use crate::exception::Error;
 use crate::recovery;
@@ -106,22 +107,24 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidName`, `InvalidArn`, `InvalidDefinition`, `StateMachineAlreadyExists`, `StateMachineDeleting`,
-    /// `StateMachineTypeNotSupported`.
-    pub async fn create_state_machine(&self, new: NewStateMachine) -> Result<Arc<StateMachine>, Error> {
-        self.core.create_machine(new).await
+    /// `StateMachineTypeNotSupported`, `TooManyTags`.
+    pub async fn create_state_machine(&self, new: NewStateMachine) -> Result<SavedStateMachine, Error> {
+        let core = Arc::clone(&self.core);
+        self.whole(async move { core.create_machine(new).await }).await
     }
 
     /// Changes a state machine; running executions keep the definition they were started with.
     ///
     /// # Errors
     /// `StateMachineDoesNotExist`, `StateMachineDeleting`, `InvalidDefinition`, `InvalidArn`,
-    /// `MissingRequiredParameter`.
+    /// `MissingRequiredParameter`, `ServiceQuotaExceeded`.
     pub async fn update_state_machine(
         &self,
         arn: &str,
         change: StateMachineChange,
-    ) -> Result<Arc<StateMachine>, Error> {
-        self.core.update_machine(arn, change).await
+    ) -> Result<SavedStateMachine, Error> {
+        let (core, arn) = self.owned(arn);
+        self.whole(async move { core.update_machine(&arn, change).await }).await
     }
 
     /// A state machine by its ARN.
@@ -138,17 +141,18 @@ impl Engine {
         self.core.machines.list()
     }
 
-    /// Deletes a state machine: it becomes DELETING, its executions end at their next transitions, and it goes when
-    /// all have ended. No machine of this ARN is no error.
+    /// Deletes a state machine with its versions and aliases: it becomes DELETING, its executions end at their next
+    /// transitions, and it goes when all have ended. No machine of this ARN is no error.
     ///
     /// # Errors
-    /// `InvalidArn`.
+    /// `InvalidArn`, `ValidationException` where the ARN is a version's or an alias's.
     pub async fn delete_state_machine(&self, arn: &str) -> Result<(), Error> {
-        self.core.delete_machine(arn).await
+        let (core, arn) = self.owned(arn);
+        self.whole(async move { core.delete_machine(&arn).await }).await
     }
 
-    /// Starts an execution; a name is made where none is given. While it runs, the same name and input answer the
-    /// same execution.
+    /// Starts an execution of a state machine as it stands, of a version, or of the version that an alias chooses; a
+    /// name is made where none is given. While it runs, the same name and input answer the same execution.
     ///
     /// # Errors
     /// `InvalidArn`, `InvalidName`, `ValidationException`, `ExecutionAlreadyExists`, `StateMachineDoesNotExist`,
@@ -192,7 +196,7 @@ impl Engine {
         self.core.describe(arn)
     }
 
-    /// Executions, of one machine or of all, newest first, without their inputs and outputs.
+    /// Executions, of one machine, version or alias or of all, newest first, without their inputs and outputs.
     ///
     /// # Errors
     /// `InvalidArn`, `StateMachineDoesNotExist`.
@@ -212,12 +216,13 @@ impl Engine {
         self.core.history(arn)
     }
 
-    /// Creates an activity; the same name again answers the same activity.
+    /// Creates an activity; the same name again answers the same activity, with the tags that it has.
     ///
     /// # Errors
-    /// `InvalidName`.
-    pub async fn create_activity(&self, name: &str) -> Result<Activity, Error> {
-        self.core.create_activity(name).await
+    /// `InvalidName`, `TooManyTags`.
+    pub async fn create_activity(&self, name: &str, tags: Vec<Tag>) -> Result<Activity, Error> {
+        let (core, name) = self.owned(name);
+        self.whole(async move { core.create_activity(&name, tags).await }).await
     }
 
     /// An activity by its ARN.
@@ -239,7 +244,8 @@ impl Engine {
     /// # Errors
     /// `InvalidArn`.
     pub async fn delete_activity(&self, arn: &str) -> Result<(), Error> {
-        self.core.delete_activity(arn).await
+        let (core, arn) = self.owned(arn);
+        self.whole(async move { core.delete_activity(&arn).await }).await
     }
 
     /// The next task of an activity, waiting up to `hold` of real time for one; `None` when none came. Dropping the
@@ -281,5 +287,6 @@ impl Engine {
     }
 }
 
+mod catalogue;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,13 @@ pub(crate) fn seed() -> u128 {
     u128::from_be_bytes(bytes)
 }
 
+/// A fresh random number from 0 to 99.
+#[must_use]
+pub(crate) fn percent() -> u8 {
+    // What is left of 2^128 by a hundred favours none of them by more than 2^-121.
+    u8::try_from(seed() % 100).unwrap_or_default()
+}
+
 /// A fresh random UUID (version 4, RFC 9562) in its usual form.
 #[must_use]
 pub(crate) fn uuid() -> String {

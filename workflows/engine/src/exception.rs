@@ -40,6 +40,15 @@ pub enum Error {
     /// The state machine is being deleted.
     #[error("State Machine Deleting: '{0}'")]
     StateMachineDeleting(String),
+    /// The request does not fit what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// There are as many as there may be.
+    #[error("{0}")]
+    ServiceQuotaExceeded(String),
+    /// What the request names is not there.
+    #[error("{0}")]
+    ResourceNotFound(String),
     /// No state machine has this ARN.
     #[error("State Machine Does Not Exist: '{0}'")]
     StateMachineDoesNotExist(String),
@@ -52,6 +61,9 @@ pub enum Error {
     /// A field has a value that its constraints forbid.
     #[error("{0}")]
     Validation(String),
+    /// The resource would have more tags than it may.
+    #[error("{0}")]
+    TooManyTags(String),
     /// The token was good once; its task has ended or its execution is gone.
     #[error("Task Does Not Exist: '{0}'")]
     TaskDoesNotExist(String),
@@ -80,11 +92,15 @@ impl Error {
             Self::InvalidName(_) => "InvalidName",
             Self::InvalidOutput(_) => "InvalidOutput",
             Self::InvalidToken(_) => "InvalidToken",
+            Self::Conflict(_) => "ConflictException",
+            Self::ServiceQuotaExceeded(_) => "ServiceQuotaExceededException",
+            Self::ResourceNotFound(_) => "ResourceNotFound",
             Self::StateMachineAlreadyExists(_) => "StateMachineAlreadyExists",
             Self::StateMachineDeleting(_) => "StateMachineDeleting",
             Self::StateMachineDoesNotExist(_) => "StateMachineDoesNotExist",
             Self::StateMachineTypeNotSupported(_) => "StateMachineTypeNotSupported",
             Self::MissingRequiredParameter(_) => "MissingRequiredParameter",
+            Self::TooManyTags(_) => "TooManyTags",
             Self::Validation(_) => "ValidationException",
             Self::TaskDoesNotExist(_) => "TaskDoesNotExist",
             Self::TaskTimedOut(_) => "TaskTimedOut",

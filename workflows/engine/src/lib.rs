@@ -5,6 +5,7 @@
 //! the world sees of the step happens once its events are durable.
 
 mod activity;
+mod alias;
 mod arn;
 pub mod aws;
 mod call;
@@ -20,18 +21,22 @@ mod integration;
 mod lifecycle;
 mod machine;
 mod recovery;
+mod registry;
 mod store;
+mod tag;
 mod task;
 #[cfg(test)]
 mod test_server;
 mod timer;
 mod token;
+mod version;
 mod waiter;
 
 pub use clock::Clock;
 pub use description::{
-    Activity, ActivityTask, ExecutionDescription, MachineStatus, NewStateMachine, Started, StateMachine,
-    StateMachineChange,
+    Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, MachineStatus, NewStateMachine,
+    NewStateMachineAlias, Publish, Revision, Route, SavedStateMachine, Started, StateMachine, StateMachineAlias,
+    StateMachineChange, StateMachineVersion, Tag, VariableReferences,
 };
 pub use engine::{Config, Engine, OpenError};
 pub use exception::Error;

@@ -6,16 +6,17 @@ use std::sync::{Arc, MutexGuard};
 use asl::Value;
 use execution::{Event, EventKind, Execution, Failure, Identity, Input, Millis, Status};
 
-use crate::arn;
+use crate::alias::Target;
+use crate::arn::{self, MachineArn};
 use crate::core::{Core, Live, Slot};
-use crate::description::{ExecutionDescription, MachineStatus, Started, StateMachine};
+use crate::description::{ExecutionDescription, ExecutionStateMachine, Revision, Started, StateMachine};
 use crate::entropy;
 use crate::exception::Error;
 use crate::store::{Digest, ExecutionRecord, Origin, Ticket, digest, write};
 
 /// An execution that is to be started.
 struct Start {
-    machine: Arc<StateMachine>,
+    target: Target,
     arn: Arc<str>,
     name: Arc<str>,
     input: Value,
@@ -45,10 +46,7 @@ impl Core {
         input: Value,
         origin: Option<Origin>,
     ) -> Result<(Started, Ticket), Error> {
-        let machine = self.machine(machine_arn)?;
-        if machine.status == MachineStatus::Deleting {
-            return Err(Error::StateMachineDeleting(machine_arn.to_owned()));
-        }
+        let target = self.target(machine_arn)?;
         let name = name.unwrap_or_else(entropy::uuid);
         arn::check_name(&name)?;
         let text = input.to_string();
@@ -59,8 +57,8 @@ impl Core {
                  less than or equal to {most}"
             )));
         }
-        let arn = self.place.execution(&machine.name, &name).into();
-        self.place(Start { machine, arn, name: name.into(), input, digest: digest(&text), origin })
+        let arn = self.place.execution(&target.machine.name, &name).into();
+        self.place(Start { target, arn, name: name.into(), input, digest: digest(&text), origin })
     }
 
     /// Begins the execution in a place of its own, or finds the one that has it.
@@ -109,25 +107,29 @@ impl Core {
     }
 
     fn new_live(&self, start: &Start) -> Live {
+        let Target { machine, version_arn, alias_arn } = &start.target;
         let identity = Identity {
             arn: Arc::clone(&start.arn),
             name: Arc::clone(&start.name),
-            role_arn: Arc::clone(&start.machine.role_arn),
-            state_machine_arn: Arc::clone(&start.machine.arn),
-            state_machine_name: Arc::clone(&start.machine.name),
+            role_arn: Arc::clone(&machine.role_arn),
+            state_machine_arn: Arc::clone(&machine.arn),
+            state_machine_name: Arc::clone(&machine.name),
         };
         let record = ExecutionRecord {
             number: self.take_number(),
             identity: identity.clone(),
-            definition: digest(&start.machine.definition),
+            definition: digest(&machine.definition),
             input: start.digest,
             start_date: self.config.clock.now(),
             ended: None,
             origin: start.origin.clone(),
+            version_arn: version_arn.clone(),
+            alias_arn: alias_arn.clone(),
+            revision: Some(Revision::from(&**machine)),
         };
         Live {
             execution: Execution::new(identity, start.input.clone(), self.config.limits),
-            definition: Arc::clone(&start.machine.parsed),
+            definition: Arc::clone(&machine.parsed),
             record,
             written: 0,
             due: None,
@@ -174,20 +176,52 @@ impl Core {
         Ok(description)
     }
 
-    /// Executions, newest first, without inputs and outputs. A machine that was created again does not show those of
-    /// its predecessor.
+    /// The machine of an execution, as it was when the execution was started.
+    pub(crate) fn machine_of(&self, arn: &str) -> Result<ExecutionStateMachine, Error> {
+        let record = self.record(arn)?;
+        let identity = record.identity;
+        let present = || self.machines.find(&identity.state_machine_arn);
+        let definition = self.records.definition(&record.definition)?;
+        let parsed = asl::parse(&definition).definition;
+        Ok(ExecutionStateMachine {
+            variable_references: parsed.as_ref().map(evaluate::variable_references).unwrap_or_default(),
+            definition,
+            revision: record.revision.or_else(|| Some(Revision::from(&*present()?))).unwrap_or_default(),
+            arn: identity.state_machine_arn,
+            name: identity.state_machine_name,
+            role_arn: identity.role_arn,
+        })
+    }
+
+    /// Executions, newest first, without inputs and outputs: of all machines, of one, or of a version or an alias. A
+    /// machine that was created again does not show those of its predecessor.
     pub(crate) fn list(
         &self,
         machine: Option<&str>,
         status: Option<Status>,
     ) -> Result<Vec<ExecutionDescription>, Error> {
-        let machine = machine.map(|arn| self.machine(arn)).transpose()?;
+        let of = machine;
+        let named = of.map(arn::machine).transpose()?;
+        let machine = named.map(|named| self.qualified(&named, of.unwrap_or_default())).transpose()?;
         let prefix = machine.as_ref().map(|machine| self.place.execution(&machine.name, ""));
         let since = machine.map_or(Millis::MIN, |machine| machine.creation_date);
         let mut records = self.records.executions(prefix.as_deref().unwrap_or_default())?;
         records.retain(|record| record.start_date >= since && status.is_none_or(|status| record.status() == status));
+        if named.is_some_and(|named| named.qualifier.is_some()) {
+            records.retain(|record| record.version_arn.as_deref() == of || record.alias_arn.as_deref() == of);
+        }
         records.sort_by_key(|record| std::cmp::Reverse((record.start_date, record.number)));
         Ok(records.iter().map(summary).collect())
+    }
+
+    /// The machine of an ARN whose version or alias, where it names one, is there.
+    fn qualified(&self, named: &MachineArn<'_>, arn: &str) -> Result<Arc<StateMachine>, Error> {
+        let there = |name| match named.version() {
+            Some(number) => self.machines.version(named.machine, number).is_some(),
+            None => self.machines.alias(named.machine, name).is_some(),
+        };
+        let machine = self.machines.find(named.machine).filter(|_| named.qualifier.is_none_or(there));
+        machine.ok_or_else(|| Error::StateMachineDoesNotExist(arn.to_owned()))
     }
 
     /// The journal of an execution.
@@ -203,6 +237,9 @@ fn summary(record: &ExecutionRecord) -> ExecutionDescription {
         arn: Arc::clone(&record.identity.arn),
         name: Arc::clone(&record.identity.name),
         state_machine_arn: Arc::clone(&record.identity.state_machine_arn),
+        version_arn: record.version_arn.clone(),
+        alias_arn: record.alias_arn.clone(),
+        role_arn: Arc::clone(&record.identity.role_arn),
         status: record.status(),
         start_date: record.start_date,
         stop_date: record.ended.as_ref().map(|ended| ended.at),

@@ -1,50 +1,20 @@
 //! State machines: created, changed, deleted; each change serialised and durable before it shows.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use asl::{Definition, ExecutionType};
 
 use crate::arn;
 use crate::core::Core;
 use crate::definition::accept;
-use crate::description::{MachineStatus, NewStateMachine, StateMachine, StateMachineChange};
+use crate::description::{MachineStatus, NewStateMachine, SavedStateMachine, StateMachine, StateMachineChange};
 use crate::entropy;
 use crate::exception::Error;
 use crate::store::{MachineRecord, StoreError, Write, digest, write};
+use crate::tag;
 
-/// The state machines as they stand, by ARN.
-#[derive(Default)]
-pub(crate) struct Machines {
-    by_arn: RwLock<BTreeMap<Arc<str>, Arc<StateMachine>>>,
-    /// One change at a time.
-    changes: tokio::sync::Mutex<()>,
-}
-
-impl Machines {
-    /// The machine of this ARN.
-    pub(crate) fn find(&self, arn: &str) -> Option<Arc<StateMachine>> {
-        self.by_arn.read().unwrap_or_else(PoisonError::into_inner).get(arn).cloned()
-    }
-
-    /// All of them, by ARN, which is by name.
-    pub(crate) fn list(&self) -> Vec<Arc<StateMachine>> {
-        self.by_arn.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
-    /// Whether the machine is there and being deleted.
-    pub(crate) fn is_deleting(&self, arn: &str) -> bool {
-        self.find(arn).is_some_and(|machine| machine.status == MachineStatus::Deleting)
-    }
-
-    pub(crate) fn put(&self, machine: Arc<StateMachine>) {
-        self.by_arn.write().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(&machine.arn), machine);
-    }
-
-    fn remove(&self, arn: &str) {
-        self.by_arn.write().unwrap_or_else(PoisonError::into_inner).remove(arn);
-    }
-}
+/// The number of a machine's first version.
+const FIRST: u64 = 1;
 
 /// A state machine as its record says.
 ///
@@ -66,6 +36,9 @@ pub(crate) fn from_record(record: MachineRecord) -> Result<StateMachine, StoreEr
         logging: record.logging,
         tracing: record.tracing,
         encryption: record.encryption,
+        tags: record.tags,
+        last_version: record.last_version,
+        created_with: record.created_with,
     })
 }
 
@@ -87,18 +60,28 @@ fn check_role(role_arn: &str) -> Result<(), Error> {
     }
 }
 
-/// Whether `new` asks for what `old` is. The role and tags do not count, nor does anything but the text of the
-/// definition: the same JSON in another layout is another definition.
+/// Whether `new` asks for what `old` was created as and still is. The role and tags do not count, nor does anything but
+/// the text of the definition: the same JSON in another layout is another definition.
 fn is_same(old: &StateMachine, new: &NewStateMachine) -> bool {
     *old.definition == *new.definition
         && old.kind == new.kind
         && old.logging == new.logging
         && old.tracing == new.tracing
         && old.encryption == new.encryption
+        && old.created_with == new.publish
+}
+
+/// Whether an update has changed nothing.
+fn is_unchanged(old: &StateMachine, new: &StateMachine) -> bool {
+    old.definition == new.definition
+        && old.role_arn == new.role_arn
+        && old.logging == new.logging
+        && old.tracing == new.tracing
+        && old.encryption == new.encryption
 }
 
 impl Core {
-    pub(crate) async fn create_machine(&self, new: NewStateMachine) -> Result<Arc<StateMachine>, Error> {
+    pub(crate) async fn create_machine(&self, new: NewStateMachine) -> Result<SavedStateMachine, Error> {
         arn::check_name(&new.name)?;
         check_role(&new.role_arn)?;
         if new.kind == ExecutionType::Express {
@@ -106,16 +89,20 @@ impl Core {
             return Err(Error::StateMachineTypeNotSupported(message.to_owned()));
         }
         let parsed = accept(&new.definition)?;
+        let tags = tag::merged(Vec::new(), new.tags.clone())?;
         let arn = self.place.machine(&new.name);
-        let _change = self.machines.changes.lock().await;
+        let _change = self.changes.lock().await;
         match self.machines.find(&arn) {
             Some(old) if old.status == MachineStatus::Deleting => return Err(Error::StateMachineDeleting(arn)),
-            Some(old) if is_same(&old, &new) => return Ok(old),
+            Some(old) if is_same(&old, &new) => {
+                let version = new.publish.and_then(|_| self.machines.version(&arn, FIRST));
+                return Ok(SavedStateMachine { machine: old, version });
+            }
             Some(_) => return Err(Error::StateMachineAlreadyExists(arn)),
             None => {}
         }
         let now = self.config.clock.now();
-        self.put_machine(StateMachine {
+        let machine = StateMachine {
             arn: arn.into(),
             name: new.name.into(),
             definition: new.definition.into(),
@@ -129,25 +116,28 @@ impl Core {
             logging: new.logging,
             tracing: new.tracing,
             encryption: new.encryption,
-        })
-        .await
+            tags,
+            last_version: FIRST - 1,
+            created_with: new.publish.clone(),
+        };
+        self.save(machine, new.publish).await
     }
 
     pub(crate) async fn update_machine(
         &self,
         arn: &str,
         change: StateMachineChange,
-    ) -> Result<Arc<StateMachine>, Error> {
+    ) -> Result<SavedStateMachine, Error> {
         arn::resource(arn, "stateMachine")?;
-        let _change = self.machines.changes.lock().await;
+        let _change = self.changes.lock().await;
         let old = self.machine(arn)?;
         if old.status == MachineStatus::Deleting {
             return Err(Error::StateMachineDeleting(arn.to_owned()));
         }
         let mut new = (*old).clone();
-        let StateMachineChange { definition, role_arn, logging, tracing, encryption } = change;
-        if definition.is_none() && role_arn.is_none() && logging.is_none() && tracing.is_none() && encryption.is_none()
-        {
+        let StateMachineChange { definition, role_arn, logging, tracing, encryption, publish } = change;
+        let changes = definition.is_some() || role_arn.is_some();
+        if !changes && logging.is_none() && tracing.is_none() && encryption.is_none() && publish.is_none() {
             let message = "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration \
                            must be specified";
             return Err(Error::MissingRequiredParameter(message.to_owned()));
@@ -163,9 +153,15 @@ impl Core {
         new.logging = logging.or(new.logging);
         new.tracing = tracing.or(new.tracing);
         new.encryption = encryption.or(new.encryption);
+        if is_unchanged(&old, &new) {
+            return match publish {
+                Some(publish) => self.publish_present(&old, publish).await,
+                None => Ok(SavedStateMachine { machine: old, version: None }),
+            };
+        }
         new.update_date = self.config.clock.now();
         new.revision_id = Some(entropy::uuid().into());
-        self.put_machine(new).await
+        self.save(new, publish).await
     }
 
     /// The machine of this ARN.
@@ -175,13 +171,20 @@ impl Core {
     }
 
     pub(crate) async fn delete_machine(&self, arn: &str) -> Result<(), Error> {
-        arn::resource(arn, "stateMachine")?;
+        if arn::machine(arn)?.qualifier.is_some() {
+            let message = format!("Not the ARN of a state machine but of a version or an alias of one: {arn}");
+            return Err(Error::Validation(message));
+        }
         {
-            let _change = self.machines.changes.lock().await;
+            let _change = self.changes.lock().await;
             let Some(old) = self.machines.find(arn) else { return Ok(()) };
             if old.status == MachineStatus::Active {
-                let deleting = StateMachine { status: MachineStatus::Deleting, ..(*old).clone() };
-                self.put_machine(deleting).await?;
+                let deleting = Arc::new(StateMachine { status: MachineStatus::Deleting, ..(*old).clone() });
+                let mut all = writes(&deleting).to_vec();
+                all.extend(self.clearing(arn));
+                self.records.committer.write(all).durable().await?;
+                self.machines.put(deleting);
+                self.machines.clear(arn);
             }
         }
         self.finish_deletion(arn).await;
@@ -193,7 +196,7 @@ impl Core {
         if !self.machines.is_deleting(arn) {
             return;
         }
-        let _change = self.machines.changes.lock().await;
+        let _change = self.changes.lock().await;
         if !self.machines.is_deleting(arn) || self.has_open_execution(arn) {
             return;
         }
@@ -209,7 +212,7 @@ impl Core {
         self.open().keys().any(|arn| arn.starts_with(&prefix))
     }
 
-    async fn put_machine(&self, machine: StateMachine) -> Result<Arc<StateMachine>, Error> {
+    pub(crate) async fn put_machine(&self, machine: StateMachine) -> Result<Arc<StateMachine>, Error> {
         self.records.committer.write(writes(&machine).into()).durable().await?;
         let machine = Arc::new(machine);
         self.machines.put(Arc::clone(&machine));
@@ -218,7 +221,7 @@ impl Core {
 }
 
 /// The machine, and its definition for the executions to come.
-fn writes(machine: &StateMachine) -> [Write; 2] {
+pub(crate) fn writes(machine: &StateMachine) -> [Write; 2] {
     let record = MachineRecord::from(machine);
     [write::machine(&record), write::definition(&digest(&machine.definition), &machine.definition)]
 }

@@ -17,9 +17,11 @@ use crate::core::{Core, Live, Slot};
 use crate::engine::{Config, OpenError};
 use crate::histories::Histories;
 use crate::integration::World;
-use crate::machine::{self, Machines};
+use crate::machine;
+use crate::registry::Machines;
 use crate::store::{ClockRecord, Digest, Records, StoreError, write};
 use crate::timer::Timers;
+use crate::version;
 use crate::waiter::Waiters;
 
 /// Opens the engine that `config` describes.
@@ -89,6 +91,7 @@ fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
     for record in records.machines()? {
         machines.put(Arc::new(machine::from_record(record)?));
     }
+    version::load(&records, &machines)?;
     let activities = Arc::new(Activities::default());
     for activity in records.activities()? {
         activities.add(activity);
@@ -101,6 +104,7 @@ fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
         place,
         records,
         machines,
+        changes: tokio::sync::Mutex::default(),
         activities,
         timers: Arc::new(Timers::default()),
         waiters: Waiters::default(),

@@ -21,7 +21,7 @@ pub(crate) use gated::Gated;
 pub(crate) use memory::Memory;
 pub(crate) use records::write;
 pub(crate) use records::{
-    ClockRecord, Digest, Ended, ExecutionRecord, MachineRecord, Origin, Records, digest, status_name,
+    ClockRecord, Digest, Ended, ExecutionRecord, MachineRecord, Origin, Records, VersionRecord, digest, status_name,
 };
 
 /// A key space.
@@ -31,6 +31,10 @@ pub(crate) enum Space {
     Meta,
     /// State machines.
     Machines,
+    /// Versions of state machines.
+    Versions,
+    /// Aliases of state machines.
+    Aliases,
     /// Texts of definitions, by their digests: an execution keeps the one it was started with.
     Definitions,
     /// Activities.
@@ -47,9 +51,11 @@ pub(crate) enum Space {
 
 impl Space {
     /// All of them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Meta,
         Self::Machines,
+        Self::Versions,
+        Self::Aliases,
         Self::Definitions,
         Self::Activities,
         Self::Executions,
@@ -63,6 +69,8 @@ impl Space {
         match self {
             Self::Meta => "meta",
             Self::Machines => "machines",
+            Self::Versions => "versions",
+            Self::Aliases => "aliases",
             Self::Definitions => "definitions",
             Self::Activities => "activities",
             Self::Executions => "executions",

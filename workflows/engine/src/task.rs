@@ -8,19 +8,23 @@ use execution::{Input, TaskId};
 use crate::activity::Claim;
 use crate::arn;
 use crate::core::Core;
-use crate::description::{Activity, ActivityTask};
+use crate::description::{Activity, ActivityTask, Tag};
 use crate::exception::Error;
 use crate::store::{Ticket, write};
+use crate::tag;
 use crate::token;
 
 impl Core {
-    pub(crate) async fn create_activity(&self, name: &str) -> Result<Activity, Error> {
+    pub(crate) async fn create_activity(&self, name: &str, tags: Vec<Tag>) -> Result<Activity, Error> {
         arn::check_name(name)?;
+        let tags = tag::merged(Vec::new(), tags)?;
         let arn = self.place.activity(name);
+        let _change = self.changes.lock().await;
         if let Some(activity) = self.activities.find(&arn) {
             return Ok(activity);
         }
-        let activity = Activity { arn: arn.into(), name: name.into(), creation_date: self.config.clock.now() };
+        let creation_date = self.config.clock.now();
+        let activity = Activity { arn: arn.into(), name: name.into(), creation_date, tags };
         self.records.committer.write(vec![write::activity(&activity)]).durable().await?;
         self.activities.add(activity.clone());
         Ok(activity)
@@ -34,6 +38,7 @@ impl Core {
 
     pub(crate) async fn delete_activity(&self, arn: &str) -> Result<(), Error> {
         arn::resource(arn, "activity")?;
+        let _change = self.changes.lock().await;
         self.records.committer.write(vec![write::no_activity(arn)]).durable().await?;
         self.activities.remove(arn);
         Ok(())

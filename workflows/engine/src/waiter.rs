@@ -132,7 +132,9 @@ fn describe_in_pascal_case(execution: &ExecutionDescription, parsed: bool) -> Va
         ]);
     }
     members.push(("StartDate", Value::from(execution.start_date)));
+    members.extend(execution.alias_arn.clone().map(|arn| ("StateMachineAliasArn", Value::from(arn))));
     members.push(("StateMachineArn", Value::from(Arc::clone(&execution.state_machine_arn))));
+    members.extend(execution.version_arn.clone().map(|arn| ("StateMachineVersionArn", Value::from(arn))));
     members.push(("Status", Value::from(status_name(execution.status))));
     members.extend(execution.stop_date.map(|at| ("StopDate", Value::from(at))));
     Value::object(members)
@@ -149,6 +151,9 @@ mod tests {
             arn: "arn:e".into(),
             name: "e".into(),
             state_machine_arn: "arn:m".into(),
+            version_arn: None,
+            alias_arn: None,
+            role_arn: "arn:r".into(),
             status,
             start_date: 1000,
             stop_date: Some(2000),

@@ -13,6 +13,7 @@ pub mod jsonata;
 pub mod jsonpath;
 mod payload;
 mod random;
+mod references;
 mod scope;
 
 pub use check::check;
@@ -20,4 +21,5 @@ pub use choice::{condition, condition_for};
 pub use depth::bounded;
 pub use failure::Failure;
 pub use payload::payload_template;
+pub use references::variable_references;
 pub use scope::Scope;

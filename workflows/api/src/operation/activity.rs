@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::Context;
+use super::{Context, tag};
 use crate::fault::Fault;
 use crate::fields::{ARN, Fields, NAME};
 use crate::history::timestamp;
@@ -16,8 +16,9 @@ const HOLD: Duration = Duration::from_secs(60);
 
 pub(super) async fn create(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let name = fields.required("name", &NAME);
+    let tags = tag::read(&mut fields).unwrap_or_default();
     fields.check()?;
-    let activity = context.engine.create_activity(name).await?;
+    let activity = context.engine.create_activity(name, tags).await?;
     Ok(json!({ "activityArn": &*activity.arn, "creationDate": timestamp(activity.creation_date) }))
 }
 

@@ -87,6 +87,13 @@ fn summary(execution: &ExecutionDescription) -> Map<String, Json> {
     let mut answer = Map::new();
     answer.insert("executionArn".to_owned(), (&*execution.arn).into());
     answer.insert("stateMachineArn".to_owned(), (&*execution.state_machine_arn).into());
+    for (key, arn) in
+        [("stateMachineVersionArn", &execution.version_arn), ("stateMachineAliasArn", &execution.alias_arn)]
+    {
+        if let Some(arn) = arn {
+            answer.insert(key.to_owned(), (&**arn).into());
+        }
+    }
     answer.insert("name".to_owned(), (&*execution.name).into());
     answer.insert("status".to_owned(), status_name(execution.status).into());
     answer.insert("startDate".to_owned(), timestamp(execution.start_date));
@@ -175,6 +182,9 @@ mod tests {
             arn: "arn:aws:states:us-east-1:123456789012:execution:m:e".into(),
             name: "e".into(),
             state_machine_arn: "arn:aws:states:us-east-1:123456789012:stateMachine:m".into(),
+            version_arn: None,
+            alias_arn: None,
+            role_arn: "arn:aws:iam::123456789012:role/r".into(),
             status,
             start_date: 1_700_000_000_000,
             stop_date: (status != Status::Running).then_some(1_700_000_001_500),

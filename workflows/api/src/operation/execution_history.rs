@@ -18,8 +18,9 @@ pub(super) async fn get(context: &Context, mut fields: Fields<'_>) -> Result<Jso
     let engine = &context.engine;
     let history = engine.history(arn)?;
     let execution = engine.describe_execution(arn)?;
-    let role = engine.describe_state_machine(&execution.state_machine_arn).ok().map(|it| it.role_arn.clone());
-    let mut rendering = RenderContext::new(engine.config().region.clone(), &history).with_role(role);
+    let mut rendering = RenderContext::new(engine.config().region.clone(), &history)
+        .with_role(Some(execution.role_arn))
+        .with_version(execution.version_arn, execution.alias_arn);
     if !with_data {
         rendering = rendering.without_data();
     }

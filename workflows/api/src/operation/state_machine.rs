@@ -1,12 +1,18 @@
 //! State machines: create, update, describe, list, delete.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use asl::{ExecutionType, Value};
-use engine::{MachineStatus, NewStateMachine, StateMachine, StateMachineChange};
+use engine::{
+    ExecutionStateMachine, MachineStatus, NewStateMachine, Publish, Revision, SavedStateMachine, StateMachine,
+    StateMachineChange, VariableReferences,
+};
 use serde_json::{Map, Value as Json, json};
 
-use super::Context;
+use super::{Context, tag};
 use crate::fault::Fault;
-use crate::fields::{ARN, DEFINITION, Fields, NAME};
+use crate::fields::{ARN, DEFINITION, Fields, NAME, VERSION_DESCRIPTION};
 use crate::history::timestamp;
 use crate::page::Page;
 
@@ -19,6 +25,7 @@ pub(super) async fn create(context: &Context, mut fields: Fields<'_>) -> Result<
     let definition = fields.required("definition", &DEFINITION);
     let role_arn = fields.required("roleArn", &ARN);
     let kind = fields.one_of("type", &TYPES);
+    let tags = tag::read(&mut fields).unwrap_or_default();
     let settings = Settings::read(&mut fields)?;
     let new = NewStateMachine {
         name: name.to_owned(),
@@ -28,9 +35,15 @@ pub(super) async fn create(context: &Context, mut fields: Fields<'_>) -> Result<
         logging: settings.logging,
         tracing: settings.tracing,
         encryption: settings.encryption,
+        tags,
+        publish: settings.publish,
     };
-    let machine = context.engine.create_state_machine(new).await?;
-    Ok(json!({ "stateMachineArn": &*machine.arn, "creationDate": timestamp(machine.creation_date) }))
+    let SavedStateMachine { machine, version } = context.engine.create_state_machine(new).await?;
+    let mut answer = json!({ "stateMachineArn": &*machine.arn, "creationDate": timestamp(machine.creation_date) });
+    if let Some(version) = version {
+        answer["stateMachineVersionArn"] = (&*version.arn).into();
+    }
+    Ok(answer)
 }
 
 pub(super) async fn update(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
@@ -44,11 +57,15 @@ pub(super) async fn update(context: &Context, mut fields: Fields<'_>) -> Result<
         logging: settings.logging,
         tracing: settings.tracing,
         encryption: settings.encryption,
+        publish: settings.publish,
     };
-    let machine = context.engine.update_state_machine(arn, change).await?;
+    let SavedStateMachine { machine, version } = context.engine.update_state_machine(arn, change).await?;
     let mut answer = json!({ "updateDate": timestamp(machine.update_date) });
     if let Some(revision) = &machine.revision_id {
         answer["revisionId"] = (&**revision).into();
+    }
+    if let Some(version) = version {
+        answer["stateMachineVersionArn"] = (&*version.arn).into();
     }
     Ok(answer)
 }
@@ -57,8 +74,14 @@ pub(super) async fn describe(context: &Context, mut fields: Fields<'_>) -> Resul
     let arn = fields.required("stateMachineArn", &ARN);
     let with_data = fields.one_of("includedData", &INCLUDED_DATA) != Some("METADATA_ONLY");
     fields.check()?;
-    let machine = context.engine.describe_state_machine(arn)?;
-    let mut answer = description(&machine, with_data);
+    let engine = &context.engine;
+    let version = engine.describe_state_machine_version(arn)?;
+    let machine =
+        version.as_ref().map_or_else(|| engine.describe_state_machine(arn), |it| Ok(Arc::clone(&it.machine)))?;
+    let StateMachine { arn, name, definition, role_arn, .. } = &*machine;
+    let revision = &Revision::from(&*machine);
+    let variables = &machine.variable_references();
+    let mut answer = description(&Shown { arn, name, definition, role_arn, revision, variables }, with_data);
     let status = match machine.status {
         MachineStatus::Active => "ACTIVE",
         MachineStatus::Deleting => "DELETING",
@@ -66,6 +89,13 @@ pub(super) async fn describe(context: &Context, mut fields: Fields<'_>) -> Resul
     answer.insert("status".to_owned(), status.into());
     answer.insert("type".to_owned(), type_name(machine.kind).into());
     answer.insert("creationDate".to_owned(), timestamp(machine.creation_date));
+    if let Some(version) = version {
+        answer.insert("stateMachineArn".to_owned(), (&*version.arn).into());
+        answer.insert("creationDate".to_owned(), timestamp(version.creation_date));
+        if let Some(description) = &version.description {
+            answer.insert("description".to_owned(), (&**description).into());
+        }
+    }
     Ok(Json::Object(answer))
 }
 
@@ -73,22 +103,37 @@ pub(super) async fn describe_for_execution(context: &Context, mut fields: Fields
     let arn = fields.required("executionArn", &ARN);
     let with_data = fields.one_of("includedData", &INCLUDED_DATA) != Some("METADATA_ONLY");
     fields.check()?;
-    let execution = context.engine.describe_execution(arn)?;
-    let machine = context.engine.describe_state_machine(&execution.state_machine_arn)?;
-    let mut answer = description(&machine, with_data);
-    answer.insert("updateDate".to_owned(), timestamp(machine.update_date));
+    let machine = context.engine.describe_state_machine_for_execution(arn)?;
+    let ExecutionStateMachine { arn, name, definition, role_arn, revision, variable_references: variables } = &machine;
+    let mut answer = description(&Shown { arn, name, definition, role_arn, revision, variables }, with_data);
+    answer.insert("updateDate".to_owned(), timestamp(revision.update_date));
     Ok(Json::Object(answer))
 }
 
 /// What both descriptions show.
-fn description(machine: &StateMachine, with_data: bool) -> Map<String, Json> {
+struct Shown<'a> {
+    arn: &'a str,
+    name: &'a str,
+    definition: &'a str,
+    role_arn: &'a str,
+    revision: &'a Revision,
+    variables: &'a VariableReferences,
+}
+
+fn description(shown: &Shown<'_>, with_data: bool) -> Map<String, Json> {
+    let machine = shown.revision;
     let mut answer = Map::new();
-    answer.insert("stateMachineArn".to_owned(), (&*machine.arn).into());
-    answer.insert("name".to_owned(), (&*machine.name).into());
+    answer.insert("stateMachineArn".to_owned(), shown.arn.into());
+    answer.insert("name".to_owned(), shown.name.into());
     if with_data {
-        answer.insert("definition".to_owned(), (&*machine.definition).into());
+        answer.insert("definition".to_owned(), shown.definition.into());
+        if !shown.variables.is_empty() {
+            let names = |names: &BTreeSet<Arc<str>>| names.iter().map(|name| Json::from(&**name)).collect();
+            let variables = shown.variables.iter().map(|(state, read)| (state.to_string(), names(read)));
+            answer.insert("variableReferences".to_owned(), Json::Object(variables.collect()));
+        }
     }
-    answer.insert("roleArn".to_owned(), (&*machine.role_arn).into());
+    answer.insert("roleArn".to_owned(), shown.role_arn.into());
     let logging = machine.logging.as_ref().map_or_else(|| logging_with_defaults(&Map::new()), Json::from);
     answer.insert("loggingConfiguration".to_owned(), logging);
     let tracing = machine.tracing.as_ref().map_or_else(|| json!({ "enabled": false }), Json::from);
@@ -146,27 +191,26 @@ struct Settings {
     logging: Option<Value>,
     tracing: Option<Value>,
     encryption: Option<Value>,
+    publish: Option<Publish>,
 }
 
 impl Settings {
     /// Reads and checks them, with all fields read so far.
     fn read(fields: &mut Fields<'_>) -> Result<Self, Fault> {
         let publish = fields.boolean("publish").unwrap_or(false);
-        let described = fields.raw("versionDescription").is_some();
+        let described = fields.optional("versionDescription", &VERSION_DESCRIPTION);
         let logging = fields.object("loggingConfiguration");
         let tracing = fields.object("tracingConfiguration");
         let encryption = fields.object("encryptionConfiguration");
         fields.check()?;
-        if publish {
-            return Err(Fault::validation("the field 'publish' cannot be true: versions are not served here yet"));
-        }
-        if described {
+        if described.is_some() && !publish {
             return Err(Fault::validation("Version description can only be set when publish is true"));
         }
         Ok(Self {
             logging: logging.map(read_logging).transpose()?,
             tracing: tracing.map(read_tracing).transpose()?,
             encryption: encryption.map(|members| Value::from(&Json::Object(members.clone()))),
+            publish: publish.then(|| Publish { description: described.map(str::to_owned) }),
         })
     }
 }
@@ -240,9 +284,9 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_refused_by_name() {
+    fn settings_are_refused_by_name() {
         for (body, wanted) in [
-            (json!({"publish": true}), "'publish'"),
+            (json!({"publish": true, "versionDescription": "x".repeat(257)}), "at 'versionDescription' failed"),
             (json!({"versionDescription": "x"}), "Version description can only be set when publish is true"),
             (json!({"tracingConfiguration": {"enabled": "yes"}}), "'tracingConfiguration.enabled'"),
             (json!({"loggingConfiguration": []}), "'loggingConfiguration'"),

@@ -1,9 +1,13 @@
 mod activities;
+mod aliases;
 mod calls;
 mod children;
 mod crashes;
 mod executions;
+mod former;
 mod machines;
+mod tags;
+mod versions;
 
 use std::path::Path;
 
@@ -11,7 +15,7 @@ use asl::ExecutionType;
 use execution::EventKind;
 
 use super::*;
-use crate::description::MachineStatus;
+use crate::description::{AliasChange, MachineStatus, NewStateMachineAlias, Publish, Revision, Route};
 use crate::store::{Gated, Records};
 use crate::test_server::Server;
 
@@ -42,7 +46,7 @@ async fn in_memory() -> (Engine, Clock) {
 
 async fn create(engine: &Engine, name: &str, definition: &str) -> Arc<str> {
     let new = new_machine(name, definition);
-    engine.create_state_machine(new).await.unwrap().arn.clone()
+    engine.create_state_machine(new).await.unwrap().machine.arn.clone()
 }
 
 fn new_machine(name: &str, definition: &str) -> NewStateMachine {

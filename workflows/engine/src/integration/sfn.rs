@@ -80,6 +80,8 @@ impl Request<'_> {
             ("StateMachineArn", Value::from(found.state_machine_arn)),
             ("Status", Value::from(status_name(found.status))),
         ];
+        members.extend(found.alias_arn.map(|arn| ("StateMachineAliasArn", Value::from(arn))));
+        members.extend(found.version_arn.map(|arn| ("StateMachineVersionArn", Value::from(arn))));
         members.extend(found.stop_date.map(|at| ("StopDate", Value::from(instant(at)))));
         members.extend(found.input.map(|input| ("Input", Value::from(input.to_string()))));
         members.extend(found.output.map(|output| ("Output", Value::from(output.to_string()))));

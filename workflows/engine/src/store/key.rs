@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | meta | `format`, `clock` | JSON |
 //! | machines | ARN | JSON |
+//! | versions | ARN of the version | JSON |
+//! | aliases | ARN of the alias | JSON |
 //! | definitions | SHA-256 of the text, 32 bytes | the text |
 //! | activities | ARN | JSON |
 //! | executions | ARN | JSON |

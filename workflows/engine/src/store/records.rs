@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Committer, Disk, Memory, Space, Store, StoreError, Write, key};
-use crate::description::{Activity, MachineStatus, StateMachine};
+use crate::description::{
+    Activity, MachineStatus, Publish, Revision, StateMachine, StateMachineAlias, StateMachineVersion, Tag,
+};
 
 /// What this server writes. A change that an older server would misread takes the next number.
 const FORMAT: u64 = 1;
@@ -48,6 +50,12 @@ pub(crate) struct MachineRecord {
     pub(crate) logging: Option<Value>,
     pub(crate) tracing: Option<Value>,
     pub(crate) encryption: Option<Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<Tag>,
+    #[serde(default)]
+    pub(crate) last_version: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) created_with: Option<Publish>,
 }
 
 impl From<&StateMachine> for MachineRecord {
@@ -65,6 +73,40 @@ impl From<&StateMachine> for MachineRecord {
             logging: machine.logging.clone(),
             tracing: machine.tracing.clone(),
             encryption: machine.encryption.clone(),
+            tags: machine.tags.clone(),
+            last_version: machine.last_version,
+            created_with: machine.created_with.clone(),
+        }
+    }
+}
+
+/// A version of a state machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct VersionRecord {
+    pub(crate) arn: Arc<str>,
+    pub(crate) number: u64,
+    pub(crate) description: Option<Arc<str>>,
+    pub(crate) creation_date: Millis,
+    pub(crate) machine_arn: Arc<str>,
+    /// Digest of its definition's text.
+    pub(crate) definition: Digest,
+    pub(crate) role_arn: Arc<str>,
+    pub(crate) express: bool,
+    pub(crate) revision: Revision,
+}
+
+impl From<&StateMachineVersion> for VersionRecord {
+    fn from(version: &StateMachineVersion) -> Self {
+        Self {
+            arn: version.arn.clone(),
+            number: version.number,
+            description: version.description.clone(),
+            creation_date: version.creation_date,
+            machine_arn: version.machine.arn.clone(),
+            definition: digest(&version.machine.definition),
+            role_arn: version.machine.role_arn.clone(),
+            express: version.machine.kind == ExecutionType::Express,
+            revision: Revision::from(&*version.machine),
         }
     }
 }
@@ -87,7 +129,7 @@ pub(crate) struct Ended {
 }
 
 /// An execution; its input and output are in its journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ExecutionRecord {
     /// Names it in keys; never used twice.
     pub(crate) number: u64,
@@ -100,6 +142,15 @@ pub(crate) struct ExecutionRecord {
     pub(crate) ended: Option<Ended>,
     /// The task that started it, where one did.
     pub(crate) origin: Option<Origin>,
+    /// The version that was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version_arn: Option<Arc<str>>,
+    /// The alias that was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) alias_arn: Option<Arc<str>>,
+    /// The revision of its machine; servers before versions did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) revision: Option<Revision>,
 }
 
 impl ExecutionRecord {
@@ -174,6 +225,16 @@ impl Records {
     /// Every state machine, by ARN.
     pub(crate) fn machines(&self) -> Result<Vec<MachineRecord>, StoreError> {
         self.all(Space::Machines, b"")
+    }
+
+    /// Every version of a state machine.
+    pub(crate) fn versions(&self) -> Result<Vec<VersionRecord>, StoreError> {
+        self.all(Space::Versions, b"")
+    }
+
+    /// Every alias, by ARN.
+    pub(crate) fn aliases(&self) -> Result<Vec<StateMachineAlias>, StoreError> {
+        self.all(Space::Aliases, b"")
     }
 
     /// Every activity, by ARN.
@@ -279,8 +340,8 @@ impl Records {
 /// The writes that records come down to.
 pub(crate) mod write {
     use super::{
-        Activity, ClockRecord, Digest, Event, ExecutionRecord, MachineRecord, Millis, RECORD_EVENTS, Space, Write, key,
-        put, text,
+        Activity, ClockRecord, Digest, Event, ExecutionRecord, MachineRecord, Millis, RECORD_EVENTS, Space,
+        StateMachineAlias, VersionRecord, Write, key, put, text,
     };
 
     pub(crate) fn clock(clock: &ClockRecord) -> Write {
@@ -293,6 +354,22 @@ pub(crate) mod write {
 
     pub(crate) fn no_machine(arn: &str) -> Write {
         remove(Space::Machines, arn.as_bytes().to_vec())
+    }
+
+    pub(crate) fn version(version: &VersionRecord) -> Write {
+        put(Space::Versions, version.arn.as_bytes().to_vec(), version)
+    }
+
+    pub(crate) fn no_version(arn: &str) -> Write {
+        remove(Space::Versions, arn.as_bytes().to_vec())
+    }
+
+    pub(crate) fn alias(alias: &StateMachineAlias) -> Write {
+        put(Space::Aliases, alias.arn.as_bytes().to_vec(), alias)
+    }
+
+    pub(crate) fn no_alias(arn: &str) -> Write {
+        remove(Space::Aliases, arn.as_bytes().to_vec())
     }
 
     pub(crate) fn definition(digest: &Digest, definition: &str) -> Write {

@@ -40,7 +40,18 @@ fn record(number: u64, name: &str) -> ExecutionRecord {
         state_machine_name: "m".into(),
     };
     let (definition, input) = (digest("{}"), digest("1"));
-    ExecutionRecord { number, identity, definition, input, start_date: 5, ended: None, origin: None }
+    ExecutionRecord {
+        number,
+        identity,
+        definition,
+        input,
+        start_date: 5,
+        ended: None,
+        origin: None,
+        version_arn: None,
+        alias_arn: None,
+        revision: None,
+    }
 }
 
 fn event(id: u64, kind: EventKind) -> Event {
@@ -201,7 +212,7 @@ fn a_gap_in_a_journal_is_named() {
 fn machines_activities_and_the_clock_read_back() {
     on_both(|store| {
         let records = Records::over(store, Path::new("d")).unwrap();
-        let activity = Activity { arn: "arn:a".into(), name: "a".into(), creation_date: 3 };
+        let activity = Activity { arn: "arn:a".into(), name: "a".into(), creation_date: 3, tags: Vec::new() };
         let clock = ClockRecord { origin: 4, scale: 60.0 };
         commit(&records, vec![write::activity(&activity), write::clock(&clock)]);
         assert_eq!(records.activities().unwrap(), [activity]);
@@ -232,6 +243,23 @@ fn a_directory_serves_one_at_a_time_and_keeps_what_was_committed() {
     drop(first);
     let again = Records::open(Some(directory.path())).unwrap();
     assert_eq!(again.open_executions().unwrap().len(), 1);
+}
+
+#[test]
+fn a_directory_without_a_key_space_gets_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = fjall::Database::builder(directory.path().join("store")).open().unwrap();
+    let former = Space::ALL.iter().filter(|space| !matches!(space, Space::Versions | Space::Aliases));
+    for space in former {
+        let options = fjall::KeyspaceCreateOptions::default;
+        database.keyspace(space.name(), options).unwrap().insert(b"a", space.name()).unwrap();
+    }
+    database.persist(fjall::PersistMode::SyncData).unwrap();
+    drop(database);
+    let store = Disk::open(directory.path()).unwrap();
+    assert_eq!(store.get(Space::Due, b"a").unwrap(), Some(b"due".to_vec()));
+    assert_eq!(store.get(Space::Definitions, b"a").unwrap(), Some(b"definitions".to_vec()));
+    assert!(scan(&store, Space::Versions, b"").is_empty());
 }
 
 #[test]

@@ -8,6 +8,9 @@ mod parse;
 mod registry;
 mod text;
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use asl::Value;
 
 use crate::cache::Cache;
@@ -71,6 +74,19 @@ impl Call {
             let cause = format!("The function '{}' had the following error: {message}", self.source);
             Failure::new("States.IntrinsicFailure", cause)
         })
+    }
+}
+
+impl Call {
+    /// Adds the variables that the call reads to `found`.
+    pub(crate) fn variables(&self, found: &mut BTreeSet<Arc<str>>) {
+        for argument in &self.arguments {
+            match argument {
+                Argument::Path(path, _) => path.variables(found),
+                Argument::Call(call) => call.variables(found),
+                Argument::Literal(_) | Argument::Text { .. } => {}
+            }
+        }
     }
 }
 

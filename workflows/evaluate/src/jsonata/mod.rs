@@ -5,6 +5,7 @@
 
 mod convert;
 mod dialect;
+mod free;
 mod message;
 mod needs;
 mod program;
@@ -22,6 +23,7 @@ use jsonata_core::value::with_stack;
 
 use crate::random::Random;
 use crate::{Failure, Scope, depth};
+pub(crate) use free::variables;
 pub(crate) use restrict::{Finding, inspect};
 
 /// `template` with every string that is wholly `{% ... %}` evaluated; other strings are literal. `field` names the

@@ -1,5 +1,6 @@
 //! The parts of a path, and how they are written in messages.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +15,42 @@ pub(crate) struct Path {
     pub(crate) steps: Vec<Step>,
     /// The function at its end, as in `$.items.length()`.
     pub(crate) function: Option<Function>,
+}
+
+impl Path {
+    /// Adds the variables that the path reads, in its filters too, to `found`.
+    pub(crate) fn variables(&self, found: &mut BTreeSet<Arc<str>>) {
+        if let Root::Variable(name) = &self.root {
+            found.insert(Arc::clone(name));
+        }
+        for step in &self.steps {
+            if let Step::Filter(filter) = step {
+                filter.variables(found);
+            }
+        }
+        for argument in self.function.iter().flat_map(|function| &function.arguments) {
+            argument.variables(found);
+        }
+    }
+}
+
+impl Filter {
+    fn variables(&self, found: &mut BTreeSet<Arc<str>>) {
+        match self {
+            Self::And(filters) | Self::Or(filters) => filters.iter().for_each(|filter| filter.variables(found)),
+            Self::Not(filter) => filter.variables(found),
+            Self::Exists(path) => path.variables(found),
+            Self::Compare(left, _, right) => [left, right].into_iter().for_each(|side| side.variables(found)),
+        }
+    }
+}
+
+impl Operand {
+    fn variables(&self, found: &mut BTreeSet<Arc<str>>) {
+        if let Self::Path(path) = self {
+            path.variables(found);
+        }
+    }
 }
 
 /// What a path begins with.

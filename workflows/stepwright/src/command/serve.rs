@@ -203,7 +203,7 @@ async fn open(
 async fn equip(engine: &Engine, stack: &Stack, definitions: Vec<(Source, String)>) -> Result<Vec<Deployed>, Failure> {
     for activity in &stack.activities {
         engine
-            .create_activity(activity)
+            .create_activity(activity, Vec::new())
             .await
             .map_err(|error| could_not_start(format!("--stack: activities: {activity}: {error}")))?;
     }

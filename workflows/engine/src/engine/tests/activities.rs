@@ -5,8 +5,8 @@ use super::*;
 #[tokio::test]
 async fn a_worker_gets_a_task_and_answers_it() {
     let (engine, _) = in_memory().await;
-    let activity = engine.create_activity("a").await.unwrap();
-    assert_eq!(engine.create_activity("a").await.unwrap(), activity);
+    let activity = engine.create_activity("a", Vec::new()).await.unwrap();
+    assert_eq!(engine.create_activity("a", Vec::new()).await.unwrap(), activity);
     let machine = create(&engine, "m", &task(ACTIVITY, r#","Arguments":{"x":1}"#)).await;
     assert_eq!(engine.get_activity_task(ACTIVITY, None, Duration::ZERO).await.unwrap(), None);
     let arn = start(&engine, &machine, "e").await;
@@ -31,7 +31,7 @@ async fn a_worker_gets_a_task_and_answers_it() {
 #[tokio::test]
 async fn a_forged_token_and_one_of_nowhere_are_refused() {
     let (engine, _) = in_memory().await;
-    engine.create_activity("a").await.unwrap();
+    engine.create_activity("a", Vec::new()).await.unwrap();
     let machine = create(&engine, "m", &task(ACTIVITY, "")).await;
     start(&engine, &machine, "e").await;
     let work = engine.get_activity_task(ACTIVITY, None, SECOND).await.unwrap().unwrap();
@@ -46,7 +46,7 @@ async fn a_forged_token_and_one_of_nowhere_are_refused() {
 #[tokio::test]
 async fn a_poller_that_waits_is_woken_by_work() {
     let (engine, _) = in_memory().await;
-    engine.create_activity("a").await.unwrap();
+    engine.create_activity("a", Vec::new()).await.unwrap();
     let machine = create(&engine, "m", &task(ACTIVITY, "")).await;
     let gone = tokio::time::timeout(Duration::from_millis(1), engine.get_activity_task(ACTIVITY, None, SECOND));
     assert!(gone.await.is_err(), "a poller that went away");
@@ -58,7 +58,7 @@ async fn a_poller_that_waits_is_woken_by_work() {
 }
 
 /// An engine over a store whose commits the test can hold up.
-async fn gated(fails_from: usize) -> (Engine, Arc<Gated>) {
+pub(super) async fn gated(fails_from: usize) -> (Engine, Arc<Gated>) {
     let store = Arc::new(Gated::failing_from(fails_from));
     let records = Records::over(store.clone(), Path::new("d")).unwrap();
     let config = config(None, "http://127.0.0.1:1", &Clock::manual(START));
@@ -68,7 +68,7 @@ async fn gated(fails_from: usize) -> (Engine, Arc<Gated>) {
 #[tokio::test]
 async fn a_task_begun_for_a_poller_that_left_goes_to_the_next_with_the_same_token() {
     let (engine, store) = gated(usize::MAX).await;
-    engine.create_activity("a").await.unwrap();
+    engine.create_activity("a", Vec::new()).await.unwrap();
     let machine = create(&engine, "m", &task(ACTIVITY, "")).await;
     let arn = start(&engine, &machine, "e").await;
     store.set_open(false);
@@ -87,7 +87,7 @@ async fn a_task_begun_for_a_poller_that_left_goes_to_the_next_with_the_same_toke
 #[tokio::test]
 async fn nothing_is_answered_before_the_disk() {
     let (engine, store) = gated(usize::MAX).await;
-    engine.create_activity("a").await.unwrap();
+    engine.create_activity("a", Vec::new()).await.unwrap();
     let machine = create(&engine, "m", &task(ACTIVITY, "")).await;
     store.set_open(false);
     let mut started = Box::pin(engine.start_execution(&machine, Some("e".to_owned()), Value::Null));
@@ -110,19 +110,19 @@ async fn nothing_is_answered_before_the_disk() {
 async fn a_store_that_fails_stops_everything() {
     // Format, activity and machine go through; the start does not.
     let (engine, _) = gated(3).await;
-    engine.create_activity("a").await.unwrap();
+    engine.create_activity("a", Vec::new()).await.unwrap();
     let machine = create(&engine, "m", &task(ACTIVITY, "")).await;
     let error = engine.start_execution(&machine, None, Value::Null).await.unwrap_err();
     assert_eq!(error.code(), "InternalFailure");
     assert!(error.to_string().contains("full"), "{error}");
     assert_eq!(engine.get_activity_task(ACTIVITY, None, Duration::ZERO).await.unwrap(), None, "nothing is handed out");
-    assert!(engine.create_activity("b").await.is_err());
+    assert!(engine.create_activity("b", Vec::new()).await.is_err());
 }
 
 #[tokio::test]
 async fn a_heartbeat_that_does_not_come_times_the_task_out() {
     let (engine, clock) = in_memory().await;
-    engine.create_activity("a").await.unwrap();
+    engine.create_activity("a", Vec::new()).await.unwrap();
     let machine = create(&engine, "m", &task(ACTIVITY, r#","HeartbeatSeconds":10,"TimeoutSeconds":100"#)).await;
     let arn = start(&engine, &machine, "e").await;
     let work = engine.get_activity_task(ACTIVITY, None, SECOND).await.unwrap().unwrap();

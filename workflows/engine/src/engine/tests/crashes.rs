@@ -7,7 +7,7 @@ async fn everything_goes_on_after_a_crash() {
     let directory = tempfile::tempdir().unwrap();
     let clock = Clock::manual(START);
     let engine = open(Some(directory.path()), "http://127.0.0.1:1", &clock).await;
-    engine.create_activity("a").await.unwrap();
+    engine.create_activity("a", Vec::new()).await.unwrap();
     let waiting = create(&engine, "waiting", &machine(WAIT)).await;
     let working = create(&engine, "working", &task(ACTIVITY, "")).await;
     let done = start(&engine, &create(&engine, "done", &machine(PASS)).await, "e").await;

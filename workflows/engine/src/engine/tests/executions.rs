@@ -100,7 +100,7 @@ async fn what_is_not_there_is_said_in_awss_words() {
             engine.stop_execution(machine, Failure::default()).await.unwrap_err(),
             "Invalid Arn: 'Resource type not valid in this context: stateMachine'".to_owned(),
         ),
-        (engine.create_activity("a b").await.unwrap_err(), "Invalid Name: 'a b'".to_owned()),
+        (engine.create_activity("a b", Vec::new()).await.unwrap_err(), "Invalid Name: 'a b'".to_owned()),
         (
             engine.start_execution(machine, None, Value::Null).await.unwrap_err(),
             format!("State Machine Does Not Exist: '{machine}'"),

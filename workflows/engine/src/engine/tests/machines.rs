@@ -8,7 +8,7 @@ async fn machines_are_created_once_and_updated() {
     let arn = create(&engine, "m", &machine(PASS)).await;
     clock.advance(7);
     let again = engine.create_state_machine(new_machine("m", &machine(PASS))).await.unwrap();
-    assert_eq!((again.creation_date, &again.arn), (START, &arn));
+    assert_eq!((again.machine.creation_date, &again.machine.arn), (START, &arn));
     let spaced = machine(PASS).replace(',', ", ");
     let error = engine.create_state_machine(new_machine("m", &spaced)).await.unwrap_err();
     assert_eq!(error.to_string(), format!("State Machine Already Exists: '{arn}'"));
@@ -18,8 +18,8 @@ async fn machines_are_created_once_and_updated() {
     let running = start(&engine, &arn, "old").await;
     let change = StateMachineChange { definition: Some(machine(WAIT)), ..StateMachineChange::default() };
     let updated = engine.update_state_machine(&arn, change).await.unwrap();
-    assert!(updated.revision_id.is_some());
-    assert_eq!((updated.update_date, updated.creation_date), (START + 7, START));
+    assert!(updated.machine.revision_id.is_some());
+    assert_eq!((updated.machine.update_date, updated.machine.creation_date), (START + 7, START));
     assert_eq!(engine.ended(&running).await.unwrap().status, Status::Succeeded);
     let waiting = start(&engine, &arn, "new").await;
     assert_eq!(engine.describe_execution(&waiting).unwrap().status, Status::Running);
