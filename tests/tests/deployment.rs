@@ -42,16 +42,10 @@ async fn revision(stack: &Stack, service: &str, behaviour: &str) -> String {
 /// Releases `orders` by CodeDeploy, with the hooks of `infra/deployment/appspec.yaml`; the deployment's id.
 async fn codedeploy(stack: &Stack, behaviour: &str) -> String {
     let definition = revision(stack, "orders", behaviour).await;
-    let appspec = json!({
-        "version": 0.0,
-        "Resources": [{"TargetService": {"Type": "AWS::ECS::Service", "Properties": {
-            "TaskDefinition": definition, "LoadBalancerInfo": {"ContainerName": "orders", "ContainerPort": 8080}}}}],
-        "Hooks": [{"BeforeInstall": "validate-before-install"}, {"AfterInstall": "validate-deployment"},
-            {"AfterAllowTestTraffic": "validate-test-traffic"}, {"BeforeAllowTraffic": "run-migrations"},
-            {"AfterAllowTraffic": "validate-production"}],
-    });
+    let appspec = include_str!("../../infra/deployment/appspec.yaml").replace("<TASK_DEFINITION_ARN>", &definition);
+    let appspec = appspec.replace("<CONTAINER>", "orders").replace("<PORT>", "8080");
     let create = json!({"applicationName": "orders", "deploymentGroupName": "orders",
-        "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": appspec.to_string()}}});
+        "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": appspec}}});
     let made = stack.account.aws(&format!("{CODEDEPLOY}.CreateDeployment"), create).await;
     made["deploymentId"].as_str().expect("an id").to_owned()
 }
@@ -193,16 +187,19 @@ async fn a_release_survives_kill_9_of_the_server() {
 }
 
 /// Releases `search` by ECS; the ARN of the service deployment.
-async fn native(stack: &Stack, behaviour: &str, hooks: Option<Value>) -> String {
+async fn native(stack: &Stack, behaviour: &str, configuration: Value) -> String {
     let definition = revision(stack, "search", behaviour).await;
-    let mut update = json!({"cluster": "production", "service": "search", "taskDefinition": definition});
-    if let Some(hooks) = hooks {
-        update["deploymentConfiguration"] = json!({"strategy": "BLUE_GREEN", "lifecycleHooks": hooks});
-    }
+    let update = json!({"cluster": "production", "service": "search", "taskDefinition": definition,
+        "deploymentConfiguration": configuration});
     stack.account.aws(&format!("{ECS}.UpdateService"), update).await;
     let asked = json!({"cluster": "production", "service": "search"});
     let listed = stack.account.aws(&format!("{ECS}.ListServiceDeployments"), asked).await;
     listed["serviceDeployments"][0]["serviceDeploymentArn"].as_str().expect("an ARN").to_owned()
+}
+
+/// An example of `infra/deployment`.
+fn example(text: &str) -> Value {
+    serde_json::from_str(text).expect("the example is JSON")
 }
 
 async fn native_ended(stack: &Stack, arn: &str) -> String {
@@ -227,7 +224,11 @@ async fn a_crash_loop_meets_no_traffic() {
 #[tokio::test]
 async fn ecs_asks_its_lambda_hook_at_every_stage_and_promotes() {
     let stack = Stack::start(with_workers()).await;
-    let arn = native(&stack, "good", None).await;
+    let mut hooks = example(include_str!("../../infra/deployment/lifecycle-hooks.json"));
+    hooks["lifecycleHooks"][0]["hookTargetArn"] =
+        json!("arn:aws:lambda:us-east-1:123456789012:function:ecs-deployment-hook");
+    hooks["lifecycleHooks"][0]["roleArn"] = json!("arn:aws:iam::123456789012:role/hooks");
+    let arn = native(&stack, "good", hooks).await;
     assert_eq!(native_ended(&stack, &arn).await, "SUCCESSFUL");
     assert_eq!(serving(&stack, "search").await, all("good"));
     let list = stack.client.list_executions().state_machine_arn(Stack::machine("deployment-validation"));
@@ -242,17 +243,18 @@ async fn ecs_asks_its_lambda_hook_at_every_stage_and_promotes() {
 #[tokio::test]
 async fn a_pause_hook_is_continued_by_an_execution_that_eventbridge_started() {
     let stack = Stack::start(with_workers()).await;
-    let rule = json!({"Name": "pause", "EventPattern": json!({"source": ["aws.ecs"],
-        "detail-type": ["ECS Hook State Change"], "detail": {"eventName": ["HOOK_AWAITING_ACTION"]}}).to_string()});
-    stack.account.aws("AWSEvents.PutRule", rule).await;
-    let targets = json!({"Rule": "pause",
-        "Targets": [{"Id": "gate", "Arn": Stack::machine("deployment-validation"), "RoleArn": "arn:aws:iam::123456789012:role/events"}]});
-    stack.account.aws("AWSEvents.PutTargets", targets).await;
-    let hooks = json!([{"targetType": "PAUSE", "lifecycleStages": ["POST_SCALE_UP"],
-        "timeoutConfiguration": {"timeoutInMinutes": 60, "action": "ROLLBACK"}}]);
-    let arn = native(&stack, "good", Some(hooks)).await;
+    let rule = example(include_str!("../../infra/deployment/pause-hook-rule.json"));
+    let pattern = rule["EventPattern"].to_string();
+    stack.account.aws("AWSEvents.PutRule", json!({"Name": rule["Name"], "EventPattern": pattern})).await;
+    let mut target = rule["Target"].clone();
+    target["Id"] = json!("gate");
+    target["Arn"] = json!(Stack::machine("deployment-validation"));
+    target["RoleArn"] = json!("arn:aws:iam::123456789012:role/events");
+    stack.account.aws("AWSEvents.PutTargets", json!({"Rule": rule["Name"], "Targets": [target]})).await;
+    let hooks = example(include_str!("../../infra/deployment/pause-hook.json"));
+    let arn = native(&stack, "good", hooks).await;
     assert_eq!(native_ended(&stack, &arn).await, "SUCCESSFUL");
     let continued = stack.account.calls("ContinueServiceDeployment").await;
-    assert_eq!(continued.len(), 1, "{continued:?}");
-    assert_eq!(continued[0]["parameters"]["action"], "CONTINUE");
+    assert_eq!(continued.len(), 2, "one for each stage with a hook: {continued:?}");
+    assert!(continued.iter().all(|call| call["parameters"]["action"] == "CONTINUE"), "{continued:?}");
 }
