@@ -17,11 +17,14 @@ fn with_workers() -> Options {
     Options { worker: false, server_workers: true, ..Options::default() }
 }
 
-/// Registers a revision of a service whose image behaves so; its ARN. `latency` means 40 % slower.
+/// Registers a revision of a service whose image behaves so; its ARN. `latency` means
+/// 40 % slower, `error-rate` 60 % errors.
 async fn revision(stack: &Stack, service: &str, behaviour: &str) -> String {
     let mut release = json!({"service": service, "tag": behaviour, "behaviour": behaviour});
-    if behaviour == "latency" {
-        release["amount"] = json!(1.4);
+    match behaviour {
+        "latency" => release["amount"] = json!(1.4),
+        "error-rate" => release["amount"] = json!(60),
+        _ => {}
     }
     stack.account.control("POST", "release", release).await;
     let asked = json!({"taskDefinition": service});
@@ -111,12 +114,33 @@ async fn a_good_release_passes_five_hooks_and_is_promoted() {
     let info = codedeploy_ended(&stack, &id).await;
     assert_eq!(info["status"], "Succeeded", "{info}");
     assert_eq!(answers(&stack).await, ["Succeeded"; 5]);
-    for hook in ["validate-before-install", "validate-deployment", "validate-test-traffic", "run-migrations"] {
+    let hooks = [
+        "validate-before-install",
+        "validate-deployment",
+        "validate-test-traffic",
+        "run-migrations",
+        "validate-production",
+    ];
+    for hook in hooks {
         let arn = format!("arn:aws:states:us-east-1:123456789012:execution:deployment-validation:{id}-{hook}");
         let (status, output) = stack.ended(&arn).await;
         assert_eq!((status, &output["decision"]), (ExecutionStatus::Succeeded, &json!("PROMOTE")), "{output}");
     }
     assert_eq!(serving(&stack, "orders").await, all("good"));
+}
+
+#[tokio::test]
+async fn a_release_that_answers_with_errors_is_stopped_before_it_has_users() {
+    let stack = Stack::start(with_workers()).await;
+    let id = codedeploy(&stack, "error-rate").await;
+    let info = codedeploy_ended(&stack, &id).await;
+    assert_eq!(info["status"], "Failed", "{info}");
+    assert_eq!(answers(&stack).await, ["Succeeded", "Succeeded", "Failed"], "the third hook is the smoke test's");
+    let arn =
+        format!("arn:aws:states:us-east-1:123456789012:execution:deployment-validation:{id}-validate-test-traffic");
+    let (_, output) = stack.ended(&arn).await;
+    assert_eq!(output["reason"]["Error"], "Ops.SmokeTestFailed", "{output}");
+    assert_eq!(serving(&stack, "orders").await, all("orders-87"));
 }
 
 /// A function binary whose `deployment-assess` dies at once.
@@ -243,7 +267,8 @@ async fn ecs_asks_its_lambda_hook_at_every_stage_and_promotes() {
 #[tokio::test]
 async fn a_pause_hook_is_continued_by_an_execution_that_eventbridge_started() {
     let stack = Stack::start(with_workers()).await;
-    let rule = example(include_str!("../../infra/deployment/pause-hook-rule.json"));
+    let rule = include_str!("../../infra/deployment/pause-hook-rule.json");
+    let rule = example(&rule.replace("<SERVICE_ARN>", "arn:aws:ecs:us-east-1:123456789012:service/production/search"));
     let pattern = rule["EventPattern"].to_string();
     stack.account.aws("AWSEvents.PutRule", json!({"Name": rule["Name"], "EventPattern": pattern})).await;
     let mut target = rule["Target"].clone();

@@ -2,6 +2,7 @@
 //! and hands them back when it is asked to end.
 
 mod conversation;
+pub mod process;
 pub mod worker;
 
 use clients::Environment;

@@ -1,38 +1,12 @@
 //! Activity worker `recovery-watcher`: its process.
 
-use clients::aws::{Patience, configuration};
-use clients::{Clock, Environment, logging};
-use operations::Error;
 use recovery_watcher::RecoveryWatcher;
 use std::process::ExitCode;
-use worker_kit::{Config, Worker, asked_to_end};
-
-/// The variable that names the activity.
-const ACTIVITY: &str = "RECOVERY_WATCHER_ACTIVITY_ARN";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let environment = Environment::of_process();
-    logging::start(&environment);
-    match serve(environment).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = error.name(), cause = error.message(), "cannot start");
-            eprintln!("{}: {error}", error.name());
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn serve(environment: Environment) -> Result<(), Error> {
-    let config = Config::of(&environment, ACTIVITY, "recovery-watcher")?;
-    let clock = Clock::of(&environment)?;
-    // Polls are held for a minute; everything else answers at once.
-    let patient = configuration(&Patience::POLL.http(), Patience::POLL).await;
-    let short = configuration(&Patience::SHORT.http(), Patience::SHORT).await;
-    let end = environment.clone();
-    let watcher = RecoveryWatcher::new(&short, environment, clock.clone());
-    let worker = Worker::new(aws_sdk_sfn::Client::new(&patient), config, clock, watcher);
-    worker.run(async move { asked_to_end(&end).await }).await;
-    Ok(())
+    worker_kit::process::run("recovery-watcher", |parts| {
+        Ok(RecoveryWatcher::new(&parts.aws, parts.environment, parts.clock))
+    })
+    .await
 }
