@@ -56,6 +56,8 @@ pub(crate) const CAUSE: Text = Text::sensitive(0..=32_768);
 pub(crate) const VERSION_DESCRIPTION: Text = Text::sensitive(0..=256);
 /// `LongArn`: 1 to 2,000 characters.
 pub(crate) const LONG_ARN: Text = Text::of(1..=2000);
+/// `ClientToken`: 1 to 64 characters.
+pub(crate) const CLIENT_TOKEN: Text = Text::of(1..=64);
 /// `TaskToken`: 1 to 2,048 characters.
 pub(crate) const TASK_TOKEN: Text = Text::of(1..=2048);
 

@@ -124,6 +124,9 @@ fn shown(event: &Event, context: &RenderContext) -> Option<Shown> {
         EventKind::ExecutionFailed(failure) => keyed("ExecutionFailed", details().failure(failure)),
         EventKind::ExecutionTimedOut(failure) => keyed("ExecutionTimedOut", details().failure(failure)),
         EventKind::ExecutionAborted(failure) => keyed("ExecutionAborted", details().failure(failure)),
+        EventKind::ExecutionRedriven { count, .. } => {
+            keyed("ExecutionRedriven", details().plain("redriveCount", *count))
+        }
         EventKind::StateEntered { state_type, name, input } => {
             let entered = details().plain("name", &**name).data("input", input);
             (format!("{}StateEntered", state_type.name()), Some(("stateEnteredEventDetails".to_owned(), entered)))

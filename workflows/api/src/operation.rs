@@ -87,7 +87,7 @@ pub const OPERATIONS: [Operation; 37] = [
     Operation::served("ListStateMachines", |context, fields| Box::pin(state_machine::list(context, fields))),
     Operation::served("ListTagsForResource", |context, fields| Box::pin(tag::list(context, fields))),
     Operation::served("PublishStateMachineVersion", |context, fields| Box::pin(version::publish(context, fields))),
-    Operation::refused("RedriveExecution"),
+    Operation::served("RedriveExecution", |context, fields| Box::pin(execution::redrive(context, fields))),
     Operation::served("SendTaskFailure", |context, fields| Box::pin(task::fail(context, fields))),
     Operation::served("SendTaskHeartbeat", |context, fields| Box::pin(task::heartbeat(context, fields))),
     Operation::served("SendTaskSuccess", |context, fields| Box::pin(task::succeed(context, fields))),
@@ -142,6 +142,6 @@ mod tests {
 
     #[test]
     fn the_operations_of_the_first_form_are_served() {
-        assert_eq!(OPERATIONS.iter().filter(|operation| operation.is_served()).count(), 31);
+        assert_eq!(OPERATIONS.iter().filter(|operation| operation.is_served()).count(), 32);
     }
 }

@@ -346,3 +346,48 @@ async fn idle_and_slow_connections_harm_nobody_and_are_closed_in_time() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn an_execution_that_failed_is_redriven() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let fail = json!({ "StartAt": "F", "States": { "F": { "Type": "Fail", "Error": "E" } } });
+    let machine = client.machine("m", &fail).await;
+    let started = client.done("StartExecution", json!({ "stateMachineArn": machine })).await;
+    let arn = started["executionArn"].as_str().unwrap().to_owned();
+    server_settled(&mut client, &arn).await;
+    let listed = |filter: &str| json!({ "stateMachineArn": machine, "redriveFilter": filter });
+    let count = |page: Json| page["executions"].as_array().unwrap().len();
+    assert_eq!(count(client.done("ListExecutions", listed("REDRIVEN")).await), 0);
+    assert_eq!(count(client.done("ListExecutions", listed("NOT_REDRIVEN")).await), 1);
+
+    let ask = json!({ "executionArn": arn, "clientToken": "t" });
+    let redriven = client.done("RedriveExecution", ask.clone()).await;
+    assert_eq!(redriven, json!({ "redriveDate": 1_700_000_000.0 }));
+    assert_eq!(client.done("RedriveExecution", ask).await, redriven, "the same token");
+    server_settled(&mut client, &arn).await;
+    let execution = client.done("DescribeExecution", json!({ "executionArn": arn })).await;
+    assert_eq!((&execution["redriveCount"], &execution["redriveDate"]), (&json!(1), &json!(1_700_000_000.0)));
+    assert_eq!((&execution["status"], &execution["redriveStatus"]), (&json!("FAILED"), &json!("REDRIVABLE")));
+    assert_eq!(count(client.done("ListExecutions", listed("REDRIVEN")).await), 1);
+    assert_eq!(count(client.done("ListExecutions", listed("NOT_REDRIVEN")).await), 0);
+    let history = client.done("GetExecutionHistory", json!({ "executionArn": arn })).await;
+    let events = history["events"].as_array().unwrap();
+    let types: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        types,
+        ["ExecutionStarted", "FailStateEntered", "ExecutionFailed", "ExecutionRedriven", "ExecutionFailed"]
+    );
+    assert_eq!(events[3]["executionRedrivenEventDetails"], json!({ "redriveCount": 1 }));
+
+    let machine = client.machine("good", &pass()).await;
+    let started = client.done("StartExecution", json!({ "stateMachineArn": machine })).await;
+    let arn = started["executionArn"].as_str().unwrap().to_owned();
+    server_settled(&mut client, &arn).await;
+    let refused = client.refused("RedriveExecution", json!({ "executionArn": arn })).await;
+    let reason = "Execution is SUCCEEDED and cannot be redriven";
+    assert_eq!(refused, ("ExecutionNotRedrivable".to_owned(), reason.to_owned()));
+    let (code, message) = client.refused("RedriveExecution", json!({ "clientToken": "" })).await;
+    assert_eq!(code, "ValidationException");
+    assert!(message.contains("'executionArn'") && message.contains("'clientToken'"), "{message}");
+}

@@ -271,6 +271,12 @@ pub struct ExecutionDescription {
     pub start_date: Millis,
     /// When it ended; absent while it runs.
     pub stop_date: Option<Millis>,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was last redriven.
+    pub redrive_date: Option<Millis>,
+    /// Why it cannot be redriven; absent where it can, and in listings.
+    pub redrive_obstacle: Option<String>,
     /// Its input; absent in listings.
     pub input: Option<Value>,
     /// Its output, where it has succeeded; absent in listings.

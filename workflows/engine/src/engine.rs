@@ -174,6 +174,16 @@ impl Engine {
         self.core.stop(arn, failure).await
     }
 
+    /// Lets an execution that failed, timed out or was aborted go on where it stood, and answers when; the same token
+    /// again within 15 minutes answers the same redrive.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ExecutionDoesNotExist`, `ExecutionNotRedrivable`.
+    pub async fn redrive_execution(&self, arn: &str, token: Option<String>) -> Result<Millis, Error> {
+        let (core, arn) = self.owned(arn);
+        self.whole(async move { core.redrive(&arn, token.map(Arc::from)).await }).await
+    }
+
     /// An execution by its ARN, as far as it is durable.
     ///
     /// # Errors

@@ -13,6 +13,9 @@ pub enum Error {
     /// An execution of this name has ended, or runs with another input.
     #[error("Execution Already Exists: '{0}'")]
     ExecutionAlreadyExists(String),
+    /// The execution cannot be redriven: it has not ended badly, or a limit forbids it.
+    #[error("{0}")]
+    ExecutionNotRedrivable(String),
     /// No execution has this ARN.
     #[error("Execution Does Not Exist: '{0}'")]
     ExecutionDoesNotExist(String),
@@ -85,6 +88,7 @@ impl Error {
         match self {
             Self::ActivityDoesNotExist(_) => "ActivityDoesNotExist",
             Self::ExecutionAlreadyExists(_) => "ExecutionAlreadyExists",
+            Self::ExecutionNotRedrivable(_) => "ExecutionNotRedrivable",
             Self::ExecutionDoesNotExist(_) => "ExecutionDoesNotExist",
             Self::InvalidArn(_) => "InvalidArn",
             Self::InvalidDefinition(_) => "InvalidDefinition",

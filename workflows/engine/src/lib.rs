@@ -21,6 +21,7 @@ mod integration;
 mod lifecycle;
 mod machine;
 mod recovery;
+mod redrive;
 mod registry;
 mod store;
 mod tag;

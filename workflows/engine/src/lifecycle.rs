@@ -126,6 +126,7 @@ impl Core {
             version_arn: version_arn.clone(),
             alias_arn: alias_arn.clone(),
             revision: Some(Revision::from(&**machine)),
+            redrives: None,
         };
         Live {
             execution: Execution::new(identity, start.input.clone(), self.config.limits),
@@ -158,7 +159,7 @@ impl Core {
         Ok(record.ended.map_or(record.start_date, |ended| ended.at))
     }
 
-    fn record(&self, arn: &str) -> Result<ExecutionRecord, Error> {
+    pub(crate) fn record(&self, arn: &str) -> Result<ExecutionRecord, Error> {
         arn::resource(arn, "execution")?;
         self.records.execution(arn)?.ok_or_else(|| Error::ExecutionDoesNotExist(arn.to_owned()))
     }
@@ -171,6 +172,7 @@ impl Core {
             if let EventKind::ExecutionStarted { input, .. } = first.kind {
                 description.input = Some(input);
             }
+            description.redrive_obstacle = self.obstacle(&record, last.id);
             (description.output, description.failure) = end(last);
         }
         Ok(description)
@@ -243,6 +245,9 @@ fn summary(record: &ExecutionRecord) -> ExecutionDescription {
         status: record.status(),
         start_date: record.start_date,
         stop_date: record.ended.as_ref().map(|ended| ended.at),
+        redrive_count: record.redrives.as_ref().map_or(0, |redrives| redrives.count),
+        redrive_date: record.redrives.as_ref().map(|redrives| redrives.last),
+        redrive_obstacle: None,
         input: None,
         output: None,
         failure: None,

@@ -140,7 +140,12 @@ impl Core {
         Ok(outstanding)
     }
 
-    fn replay(&self, arn: &str, definitions: &mut HashMap<Digest, Arc<Definition>>) -> Result<Live, StoreError> {
+    /// An execution as its journal tells it.
+    pub(crate) fn replay(
+        &self,
+        arn: &str,
+        definitions: &mut HashMap<Digest, Arc<Definition>>,
+    ) -> Result<Live, StoreError> {
         let missing = |space| StoreError::Missing { space, key: arn.to_owned() };
         let record = self.records.execution(arn)?.ok_or_else(|| missing("executions"))?;
         let events = self.records.journal(record.number)?;

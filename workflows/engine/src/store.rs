@@ -21,7 +21,8 @@ pub(crate) use gated::Gated;
 pub(crate) use memory::Memory;
 pub(crate) use records::write;
 pub(crate) use records::{
-    ClockRecord, Digest, Ended, ExecutionRecord, MachineRecord, Origin, Records, VersionRecord, digest, status_name,
+    ClockRecord, Digest, Ended, ExecutionRecord, MachineRecord, Origin, Records, Redrives, VersionRecord, digest,
+    status_name,
 };
 
 /// A key space.

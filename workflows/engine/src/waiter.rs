@@ -88,6 +88,10 @@ impl Core {
         let child = Arc::clone(child);
         self.soon(move |core| {
             let input = match core.describe(&child) {
+                // It was redriven in this moment: its end is still to come.
+                Ok(ended) if ended.status == Status::Running => {
+                    return core.watch(&child, Waiter::Parent { arn, task, parsed });
+                }
                 Ok(ended) => outcome(task, &ended, parsed),
                 Err(error) => Input::TaskFailed { task, failure: integration::refused(&error) },
             };
@@ -125,11 +129,10 @@ fn describe_in_pascal_case(execution: &ExecutionDescription, parsed: bool) -> Va
     }
     if execution.status == Status::Succeeded {
         let reason = "Execution is SUCCEEDED and cannot be redriven";
-        members.extend([
-            ("RedriveCount", Value::from(0_i64)),
-            ("RedriveStatus", Value::from("NOT_REDRIVABLE")),
-            ("RedriveStatusReason", Value::from(reason)),
-        ]);
+        members.push(("RedriveCount", Value::from(execution.redrive_count)));
+        members.extend(execution.redrive_date.map(|at| ("RedriveDate", Value::from(at))));
+        members
+            .extend([("RedriveStatus", Value::from("NOT_REDRIVABLE")), ("RedriveStatusReason", Value::from(reason))]);
     }
     members.push(("StartDate", Value::from(execution.start_date)));
     members.extend(execution.alias_arn.clone().map(|arn| ("StateMachineAliasArn", Value::from(arn))));
@@ -157,6 +160,9 @@ mod tests {
             status,
             start_date: 1000,
             stop_date: Some(2000),
+            redrive_count: 0,
+            redrive_date: None,
+            redrive_obstacle: None,
             input: Some(Value::parse(r#"{"a":1}"#).unwrap()),
             output: (status == Status::Succeeded).then(|| Value::parse(r#"{"b":2}"#).unwrap()),
             failure: None,

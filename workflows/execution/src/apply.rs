@@ -26,6 +26,7 @@ impl Execution {
             EventKind::ExecutionFailed(failure) => self.end(event.at, Status::Failed, failure),
             EventKind::ExecutionTimedOut(failure) => self.end(event.at, Status::TimedOut, failure),
             EventKind::ExecutionAborted(failure) => self.end(event.at, Status::Aborted, failure),
+            EventKind::ExecutionRedriven { count, deadline } => self.reopen(event, *count, *deadline),
             _ => self.apply_to_frame(event),
         }
     }
@@ -43,7 +44,10 @@ impl Execution {
         self.status = status;
         self.failure = failure.clone();
         self.ended_at = Some(at);
-        self.frames.clear();
+        self.remains = std::mem::take(&mut self.frames);
+        if status == Status::Succeeded {
+            self.remains.clear();
+        }
         self.ready.clear();
         self.timers.clear();
     }
@@ -53,16 +57,17 @@ impl Execution {
         match &event.kind {
             EventKind::StateEntered { state_type, name, input } => self.state_entered(event, *state_type, name, input),
             EventKind::StateExited { output, assigned, next, .. } => self.state_exited(event, output, assigned, next),
-            EventKind::StateAborted { .. } => self.set_phase(id, Phase::Aborted),
+            EventKind::StateAborted { .. } => {
+                self.break_fork(id);
+                self.set_phase(id, Phase::Aborted);
+            }
             EventKind::WaitArmed { until } => self.set_phase(id, Phase::Sleeping { until: *until, retry: false }),
             EventKind::RetryArmed { retrier, until } => self.retry_armed(id, *retrier, *until),
             EventKind::StateFailed { failure, terminal } => {
                 self.state_failed(event, &Failed::by_state(failure, *terminal));
             }
             EventKind::EvaluationFailed { failure, terminal, .. } => {
-                for child in self.children_if_forked(id) {
-                    self.remove(child);
-                }
+                self.break_fork(id);
                 self.advance_to(event, Phase::Failed(Failed::by_state(failure, *terminal)));
             }
             EventKind::ParallelStateStarted { .. }
@@ -100,6 +105,7 @@ impl Execution {
             before: event.previous,
             retries: Vec::new(),
         });
+        frame.broken = None;
         self.advance_to(event, Phase::Entered);
     }
 
@@ -110,6 +116,7 @@ impl Execution {
             variables.extend(assigned.iter().cloned());
         }
         frame.last_event = event.id;
+        frame.broken = None;
         let parallel = frame.parent.as_ref().filter(|parent| parent.item.is_none()).cloned();
         match (next, parallel) {
             (Some(next), _) => {
@@ -140,7 +147,10 @@ impl Execution {
     }
 
     fn retry_armed(&mut self, id: FrameId, retrier: u32, until: Millis) {
-        if let Some(visit) = self.frames.get_mut(&id).and_then(|frame| frame.visit.as_mut()) {
+        let Some(frame) = self.frames.get_mut(&id) else { return };
+        // A retry begins all branches and iterations anew.
+        frame.broken = None;
+        if let Some(visit) = frame.visit.as_mut() {
             let index = retrier as usize;
             if visit.retries.len() <= index {
                 visit.retries.resize(index + 1, 0);
@@ -151,9 +161,7 @@ impl Execution {
     }
 
     fn state_failed(&mut self, event: &Event, failed: &Failed) {
-        for child in self.children_if_forked(event.frame) {
-            self.remove(child);
-        }
+        self.break_fork(event.frame);
         if let Some(frame) = self.frames.get_mut(&event.frame) {
             frame.last_event = event.previous;
         }
@@ -176,7 +184,7 @@ impl Execution {
                     self.set_phase(event.frame, gave_up);
                 }
             }
-            EventKind::MapIterationAborted { .. } => self.remove(event.frame),
+            EventKind::MapIterationAborted { .. } => self.set_aside(event.frame),
             EventKind::ParallelStateSucceeded | EventKind::MapStateSucceeded => self.fork_succeeded(event.frame),
             EventKind::ParallelStateFailed | EventKind::MapStateFailed => self.fork_failed(event),
             _ => {}
@@ -185,8 +193,7 @@ impl Execution {
 
     fn parallel_started(&mut self, event: &Event, input: &Value, starts: &[Arc<str>]) {
         let variables = self.frame_variables(event.frame);
-        let fork =
-            Fork { results: vec![None; starts.len()], pending: starts.len(), running: starts.len(), queue: None };
+        let fork = Fork::of(starts.len(), starts.len(), None);
         self.advance_to(event, Phase::Forked(Box::new(fork)));
         for (index, start) in starts.iter().enumerate() {
             let parent = Parent { frame: event.frame, index, item: None };
@@ -207,7 +214,7 @@ impl Execution {
             start: Arc::clone(start),
             slot: event.id,
         };
-        let fork = Fork { results: vec![None; items.len()], pending: items.len(), running: 0, queue: Some(queue) };
+        let fork = Fork::of(items.len(), 0, Some(queue));
         self.advance_to(event, Phase::Forked(Box::new(fork)));
     }
 

@@ -57,6 +57,8 @@ pub enum Input {
     },
     /// Stop the execution: it ends ABORTED.
     Stop(Failure),
+    /// Reopen an execution that has ended otherwise than well: it goes on where it stood.
+    Redrive,
 }
 
 /// What a moment gives an execution: the only clock and the only randomness it sees.

@@ -36,14 +36,18 @@ impl Execution {
     }
 
     fn execution_context(&self) -> Value {
-        Value::object([
+        let mut context = Value::object([
             ("Id", Value::from(Arc::clone(&self.identity.arn))),
             ("Input", self.input.clone()),
             ("StartTime", instant(self.started_at.unwrap_or_default())),
             ("Name", Value::from(Arc::clone(&self.identity.name))),
             ("RoleArn", Value::from(Arc::clone(&self.identity.role_arn))),
-            ("RedriveCount", Value::from(0_i64)),
-        ])
+            ("RedriveCount", Value::from(i64::from(self.redrives))),
+        ]);
+        if let Some(at) = self.redriven_at {
+            context.insert("RedriveTime", instant(at));
+        }
+        context
     }
 
     /// The nearest enclosing iteration's item.

@@ -71,6 +71,13 @@ pub enum EventKind {
     ExecutionTimedOut(Failure),
     /// `ExecutionAborted`
     ExecutionAborted(Failure),
+    /// `ExecutionRedriven`: an execution that had ended badly goes on where it stood.
+    ExecutionRedriven {
+        /// Redrives so far, this one among them.
+        count: u32,
+        /// *journal*: when the execution times out now, where its definition says so.
+        deadline: Option<Millis>,
+    },
 
     /// `<Type>StateEntered`
     StateEntered {

@@ -23,7 +23,12 @@ pub struct Execution {
     pub(crate) started_at: Option<Millis>,
     pub(crate) ended_at: Option<Millis>,
     pub(crate) deadline: Option<Millis>,
+    /// Redrives so far, and when the last one was.
+    pub(crate) redrives: u32,
+    pub(crate) redriven_at: Option<Millis>,
     pub(crate) frames: BTreeMap<FrameId, Frame>,
+    /// The frames as they stood at a bad end: what a redrive takes up again.
+    pub(crate) remains: BTreeMap<FrameId, Frame>,
     pub(crate) next_frame: u32,
     pub(crate) last_id: u64,
     pub(crate) ready: VecDeque<FrameId>,
@@ -44,7 +49,10 @@ impl Execution {
             started_at: None,
             ended_at: None,
             deadline: None,
+            redrives: 0,
+            redriven_at: None,
             frames: BTreeMap::new(),
+            remains: BTreeMap::new(),
             next_frame: 1,
             last_id: 0,
             ready: VecDeque::new(),

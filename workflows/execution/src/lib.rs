@@ -10,6 +10,7 @@ mod context;
 mod event;
 mod execution;
 mod random;
+mod redrive;
 mod size;
 mod state;
 mod step;

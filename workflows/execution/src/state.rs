@@ -20,6 +20,8 @@ pub(crate) struct Frame {
     pub(crate) last_event: u64,
     /// Tasks scheduled so far.
     pub(crate) attempts: u32,
+    /// The branches or iterations of the state when it failed or was cut off: what a redrive takes up again.
+    pub(crate) broken: Option<Box<Fork>>,
     /// Whether the frame stands in the ready queue.
     pub(crate) queued: bool,
     /// The entry of this frame in the timers.
@@ -135,6 +137,8 @@ pub(crate) struct Fork {
     pub(crate) running: usize,
     /// Map: what is left to start.
     pub(crate) queue: Option<Queue>,
+    /// Frames that were cut off, with all below them: what a redrive takes up again.
+    pub(crate) set_aside: Vec<(FrameId, Frame)>,
 }
 
 /// The items of a Map that have not started.
@@ -163,6 +167,11 @@ pub(crate) enum Turn {
 }
 
 impl Fork {
+    /// A fork of `size` branches or iterations, `running` of which begin at once.
+    pub(crate) fn of(size: usize, running: usize, queue: Option<Queue>) -> Self {
+        Self { results: vec![None; size], pending: size, running, queue, set_aside: Vec::new() }
+    }
+
     /// What to do next; `None` while it waits for branches or iterations.
     pub(crate) fn turn(&self) -> Option<Turn> {
         if self.pending == 0 {
@@ -210,7 +219,7 @@ impl Phase {
 
 impl Frame {
     pub(crate) fn new(parent: Option<Parent>, variables: Arc<Object>, phase: Phase, last_event: u64) -> Self {
-        Self { parent, variables, visit: None, phase, last_event, attempts: 0, queued: false, due: None }
+        Self { parent, variables, visit: None, phase, last_event, attempts: 0, broken: None, queued: false, due: None }
     }
 
     pub(crate) fn task(&self) -> Option<&Task> {

@@ -203,6 +203,7 @@ fn plain_name(kind: &EventKind) -> &'static str {
         EventKind::ExecutionFailed(_) => "ExecutionFailed",
         EventKind::ExecutionTimedOut(_) => "ExecutionTimedOut",
         EventKind::ExecutionAborted(_) => "ExecutionAborted",
+        EventKind::ExecutionRedriven { .. } => "ExecutionRedriven",
         EventKind::TaskSubmitted { .. } => "TaskSubmitted",
         EventKind::TaskHeartbeat => "TaskHeartbeat",
         EventKind::ParallelStateStarted { .. } => "ParallelStateStarted",

@@ -30,6 +30,7 @@ fn every_command_parses() {
         "stepwright validate a b --errors-only",
         "stepwright redrive --dry-run",
         "stepwright redrive m-1 --queue-url q",
+        "stepwright redrive --execution arn",
     ] {
         assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
     }
@@ -46,6 +47,7 @@ fn wrong_lines_are_refused_with_the_options_name() {
         ("stepwright start", ErrorKind::MissingRequiredArgument, "MACHINE"),
         ("stepwright validate", ErrorKind::MissingRequiredArgument, "PATH"),
         ("stepwright --output yaml list", ErrorKind::InvalidValue, "--output"),
+        ("stepwright redrive m-1 --execution arn", ErrorKind::ArgumentConflict, "--execution"),
         ("stepwright fly", ErrorKind::InvalidSubcommand, "fly"),
     ] {
         let error = parse(line).unwrap_err();

@@ -1,4 +1,4 @@
-//! Executions: start, stop, describe, list.
+//! Executions: start, stop, redrive, describe, list.
 
 use asl::Value;
 use engine::ExecutionDescription;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Context;
 use crate::fault::Fault;
-use crate::fields::{ARN, CAUSE, DATA, ERROR, Fields, NAME, Text};
+use crate::fields::{ARN, CAUSE, CLIENT_TOKEN, DATA, ERROR, Fields, NAME, Text};
 use crate::history::timestamp;
 use crate::jackson;
 use crate::page::Page;
@@ -39,6 +39,14 @@ pub(super) async fn stop(context: &Context, mut fields: Fields<'_>) -> Result<Js
     let failure = read_failure(&mut fields)?;
     let stopped = context.engine.stop_execution(arn, failure).await?;
     Ok(json!({ "stopDate": timestamp(stopped) }))
+}
+
+pub(super) async fn redrive(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let arn = fields.required("executionArn", &ARN);
+    let token = fields.optional("clientToken", &CLIENT_TOKEN);
+    fields.check()?;
+    let redriven = context.engine.redrive_execution(arn, token.map(str::to_owned)).await?;
+    Ok(json!({ "redriveDate": timestamp(redriven) }))
 }
 
 /// `error` and `cause`, with the check of all fields read so far.
@@ -74,9 +82,10 @@ fn description(execution: &ExecutionDescription, with_data: bool) -> Json {
             }
         }
     }
-    let (redrivable, reason) = redrive(execution.status);
+    let obstacle = execution.redrive_obstacle.as_deref();
+    let redrivable = if obstacle.is_none() { "REDRIVABLE" } else { "NOT_REDRIVABLE" };
     answer.insert("redriveStatus".to_owned(), redrivable.into());
-    if let Some(reason) = reason {
+    if let Some(reason) = obstacle {
         answer.insert("redriveStatusReason".to_owned(), reason.into());
     }
     Json::Object(answer)
@@ -100,18 +109,11 @@ fn summary(execution: &ExecutionDescription) -> Map<String, Json> {
     if let Some(stopped) = execution.stop_date {
         answer.insert("stopDate".to_owned(), timestamp(stopped));
     }
-    answer.insert("redriveCount".to_owned(), 0.into());
-    answer
-}
-
-/// `redriveStatus` and its reason.
-fn redrive(status: Status) -> (&'static str, Option<String>) {
-    match status {
-        Status::Running | Status::Succeeded => {
-            ("NOT_REDRIVABLE", Some(format!("Execution is {} and cannot be redriven", status_name(status))))
-        }
-        Status::Failed | Status::TimedOut | Status::Aborted => ("REDRIVABLE", None),
+    answer.insert("redriveCount".to_owned(), execution.redrive_count.into());
+    if let Some(redriven) = execution.redrive_date {
+        answer.insert("redriveDate".to_owned(), timestamp(redriven));
     }
+    answer
 }
 
 const fn status_name(status: Status) -> &'static str {
@@ -165,8 +167,8 @@ pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Js
         Filter::Of(status) => context.engine.list_executions(Some(machine), Some(status))?,
         Filter::None => context.engine.list_executions(Some(machine), None).map(|_| Vec::new())?,
     };
-    if redriven == Some("REDRIVEN") {
-        all.clear();
+    if let Some(redriven) = redriven {
+        all.retain(|execution| (execution.redrive_count > 0) == (redriven == "REDRIVEN"));
     }
     let (executions, next) = page.cut(&all, |execution| execution.arn.to_string());
     let executions = executions.iter().map(|execution| Json::Object(summary(execution))).collect();
@@ -188,6 +190,10 @@ mod tests {
             status,
             start_date: 1_700_000_000_000,
             stop_date: (status != Status::Running).then_some(1_700_000_001_500),
+            redrive_count: 0,
+            redrive_date: None,
+            redrive_obstacle: matches!(status, Status::Running | Status::Succeeded)
+                .then(|| format!("Execution is {} and cannot be redriven", status_name(status))),
             input: Some(Value::object([("a", Value::Null)])),
             output: (status == Status::Succeeded).then(|| "done".into()),
             failure: (status == Status::Failed)
@@ -203,6 +209,19 @@ mod tests {
             description(&execution(Status::Failed), true),
             description(&execution(Status::Succeeded), false),
         ]);
+    }
+
+    #[test]
+    fn a_redriven_execution_shows_how_often_and_when() {
+        let mut redriven = execution(Status::Failed);
+        redriven.redrive_count = 2;
+        redriven.redrive_date = Some(1_700_000_002_000);
+        redriven.redrive_obstacle = Some("Execution redrivable period exceeded.".to_owned());
+        let shown = description(&redriven, true);
+        assert_eq!((&shown["redriveCount"], &shown["redriveDate"]), (&json!(2), &json!(1_700_000_002.0)));
+        assert_eq!(shown["redriveStatus"], "NOT_REDRIVABLE");
+        assert_eq!(shown["redriveStatusReason"], "Execution redrivable period exceeded.");
+        assert!(summary(&redriven).get("redriveStatus").is_none());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod crashes;
 mod executions;
 mod former;
 mod machines;
+mod redrives;
 mod tags;
 mod versions;
 

@@ -20,6 +20,7 @@ pub(crate) async fn perform(core: &Weak<Core>, action: &str, parameters: &Value)
     let answered = match action {
         "startExecution" => request.start().await,
         "stopExecution" => request.stop().await,
+        "redriveExecution" => request.redrive().await,
         "describeExecution" => request.describe(),
         "sendTaskSuccess" => request.succeed().await,
         "sendTaskFailure" => request.fail().await,
@@ -68,6 +69,12 @@ impl Request<'_> {
     async fn stop(&self) -> Result<Value, Error> {
         let stopped = self.core.stop(self.required("ExecutionArn")?, self.failure()).await?;
         Ok(Value::object([("StopDate", Value::from(instant(stopped)))]))
+    }
+
+    async fn redrive(&self) -> Result<Value, Error> {
+        let token = self.text("ClientToken").map(Arc::from);
+        let redriven = self.core.redrive(self.required("ExecutionArn")?, token).await?;
+        Ok(Value::object([("RedriveDate", Value::from(instant(redriven)))]))
     }
 
     fn describe(&self) -> Result<Value, Error> {

@@ -128,6 +128,17 @@ pub(crate) struct Ended {
     pub(crate) at: Millis,
 }
 
+/// The redrives of an execution.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Redrives {
+    pub(crate) count: u32,
+    /// When the last one was.
+    pub(crate) last: Millis,
+    /// The tokens of the latest requests, and when each was used, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tokens: Vec<(Arc<str>, Millis)>,
+}
+
 /// An execution; its input and output are in its journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ExecutionRecord {
@@ -151,6 +162,9 @@ pub(crate) struct ExecutionRecord {
     /// The revision of its machine; servers before versions did not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) revision: Option<Revision>,
+    /// Absent until the first redrive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redrives: Option<Redrives>,
 }
 
 impl ExecutionRecord {

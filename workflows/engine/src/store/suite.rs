@@ -51,6 +51,7 @@ fn record(number: u64, name: &str) -> ExecutionRecord {
         version_arn: None,
         alias_arn: None,
         revision: None,
+        redrives: None,
     }
 }
 

@@ -6,7 +6,7 @@ use asl::Value;
 
 use super::Stepper;
 use crate::command::{Input, Stage, TaskId};
-use crate::event::{EventKind, Failure, Flavor, FrameId};
+use crate::event::{Event, EventKind, Failure, Flavor, FrameId, Millis};
 use crate::size::json_bytes;
 use crate::state::{Phase, Task};
 
@@ -15,7 +15,8 @@ impl Stepper<'_> {
     pub(super) fn take(&mut self, input: Input) {
         match input {
             Input::Advance => self.begin(),
-            Input::Wake => {}
+            // Only what has ended can be redriven.
+            Input::Wake | Input::Redrive => {}
             Input::TaskStarted { task, worker_name } => self.task_started(task, worker_name),
             Input::TaskSubmitted { task, output } => self.task_submitted(task, output),
             Input::TaskSucceeded { task, output } => self.task_succeeded(task, output),
@@ -33,11 +34,27 @@ impl Stepper<'_> {
         if self.execution.started_at.is_some() {
             return;
         }
-        let seconds = self.definition.timeout_seconds;
-        let deadline = seconds.map(|seconds| self.now.saturating_add_unsigned(seconds.saturating_mul(1000)));
+        let deadline = self.deadline();
         let start = Arc::clone(&self.definition.machine.start_at);
         let input = self.execution.input.clone();
         self.emit_after(FrameId(0), 0, EventKind::ExecutionStarted { input, start, deadline });
+    }
+
+    /// When an execution that begins or goes on now times out.
+    fn deadline(&self) -> Option<Millis> {
+        let seconds = self.definition.timeout_seconds?;
+        Some(self.now.saturating_add_unsigned(seconds.saturating_mul(1000)))
+    }
+
+    /// Reopens an execution that has ended badly, where its history has room to go on.
+    pub(super) fn redrive(&mut self) {
+        let execution = &self.execution;
+        if !execution.has_failed() || execution.last_id + 1 >= execution.limits.history_events {
+            return;
+        }
+        let (last, count) = (execution.last_id, execution.redrives + 1);
+        let kind = EventKind::ExecutionRedriven { count, deadline: self.deadline() };
+        self.write(Event { id: last + 1, previous: last, at: self.now, frame: FrameId(0), kind });
     }
 
     fn task_started(&mut self, id: TaskId, worker_name: Option<Arc<str>>) {

@@ -34,6 +34,9 @@ impl Execution {
         if stepper.is_running() {
             stepper.take(input);
             stepper.run();
+        } else if matches!(input, Input::Redrive) {
+            stepper.redrive();
+            stepper.run();
         }
         stepper.events
     }
@@ -205,7 +208,11 @@ impl<'a> Stepper<'a> {
         } else {
             (previous, kind)
         };
-        let event = Event { id, previous, at: self.now, frame, kind };
+        self.write(Event { id, previous, at: self.now, frame, kind });
+    }
+
+    /// Applies an event and keeps it.
+    pub(crate) fn write(&mut self, event: Event) {
         self.execution.apply(&event);
         self.events.push(event);
     }

@@ -1,5 +1,6 @@
 //! Executions against a small deterministic world.
 
 mod history;
+mod redrive;
 mod replay;
 mod world;

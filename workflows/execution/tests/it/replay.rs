@@ -1,8 +1,8 @@
 //! A crash at any point changes nothing: every prefix of every journal, replayed and continued, ends the same way;
-//! replaying a whole journal gives the state of the live run.
+//! replaying a whole journal gives the state of the live run. So it is with a redrive, whenever it comes.
 
 use crate::world::{World, definition, identity};
-use execution::{EventKind, Execution, Input, Limits};
+use execution::{Event, EventKind, Execution, Failure, Input, Limits, Status};
 use proptest::prelude::*;
 
 /// Definitions that between them use every state type, retries, catchers, timers and nesting.
@@ -89,6 +89,79 @@ fn replay_rebuilds_the_live_state() {
         assert_eq!(replayed.status(), stepped.execution.status());
         assert_eq!(replayed.outstanding(), stepped.execution.outstanding());
         assert_eq!(replayed.last_event_id(), stepped.execution.last_event_id());
+    }
+}
+
+/// One that fails in the middle of everything, and what it needs to succeed is mended before its redrive.
+const REDRIVEN: &str = r#"{"StartAt": "A", "TimeoutSeconds": 900, "States": {
+    "A": {"Type": "Pass", "Result": {"n": [1, 2, 3, 4]}, "Next": "P"},
+    "P": {"Type": "Parallel", "End": true, "Retry": [{"ErrorEquals": ["Broken"], "MaxAttempts": 1}],
+          "Branches": [
+              {"StartAt": "G", "States": {"G": {"Type": "Task", "End": true,
+                  "Resource": "arn:aws:lambda:us-east-1:123456789012:function:echo"}}},
+              {"StartAt": "M", "States": {"M": {"Type": "Map", "ItemsPath": "$.n", "MaxConcurrency": 2, "End": true,
+                  "ItemProcessor": {"StartAt": "C", "States": {
+                      "C": {"Type": "Choice", "Choices": [{"Variable": "$", "NumericEquals": 3, "Next": "B"}],
+                            "Default": "W"},
+                      "W": {"Type": "Wait", "Seconds": 3, "End": true},
+                      "B": {"Type": "Task", "End": true, "Retry": [{"ErrorEquals": ["Broken"], "MaxAttempts": 1}],
+                            "Resource": "arn:aws:lambda:us-east-1:123456789012:function:broken"}}}}}},
+              {"StartAt": "H", "States": {"H": {"Type": "Map", "ItemsPath": "$.n", "End": true,
+                  "ItemProcessor": {"StartAt": "V", "States": {"V": {"Type": "Wait", "Seconds": 60, "End": true}}}}}}]}}}"#;
+
+fn redrives(journal: &[Event]) -> usize {
+    journal.iter().filter(|event| matches!(event.kind, EventKind::ExecutionRedriven { .. })).count()
+}
+
+/// Runs to the end; one that ends badly is redriven once.
+fn run_with_a_redrive(world: &mut World<'_>) -> Status {
+    world.mended = redrives(&world.journal) > 0;
+    let status = world.run();
+    if status == Status::Succeeded {
+        return status;
+    }
+    world.redrive();
+    world.run()
+}
+
+#[test]
+fn a_crash_before_in_and_after_a_redrive_changes_nothing() {
+    let definition = definition(REDRIVEN);
+    let mut live = World::new(&definition, "{}", Limits::default());
+    assert_eq!(run_with_a_redrive(&mut live), Status::Succeeded, "{:#?}", live.history());
+    assert!(live.journal.len() > 60, "{:#?}", live.history());
+    for length in 0..=live.journal.len() {
+        let mut world = World::recovered(&definition, "{}", Limits::default(), &live.journal[..length]);
+        let status = run_with_a_redrive(&mut world);
+        assert_eq!(status, Status::Succeeded, "after a crash at event {length}: {:#?}", world.history());
+        assert_eq!(world.output(), live.output(), "after a crash at event {length}");
+        assert_eq!(redrives(&world.journal), 1);
+        let ids: Vec<u64> = world.journal.iter().filter(|event| event.is_visible()).map(|event| event.id).collect();
+        assert!(ids.iter().copied().eq(1..=ids.len() as u64), "{:#?}", world.history());
+        let started =
+            |world: &World<'_>| world.history().iter().filter(|line| line.contains("MapIterationStarted")).count();
+        assert_eq!(started(&world), started(&live), "after a crash at event {length}: {:#?}", world.history());
+        let mut replayed = World::recovered(&definition, "{}", Limits::default(), &world.journal[..length]);
+        let mut again = World::recovered(&definition, "{}", Limits::default(), &live.journal[..length]);
+        assert_eq!(replayed.execution.outstanding(), again.execution.outstanding());
+        assert_eq!(replayed.deliver(Input::Advance), again.deliver(Input::Advance));
+    }
+}
+
+#[test]
+fn a_redrive_at_any_moment_leads_to_a_good_end() {
+    let definition = definition(REDRIVEN);
+    let mut live = World::new(&definition, "{}", Limits::default());
+    assert_eq!(live.run(), Status::Failed);
+    for length in 1..live.journal.len() {
+        let mut world = World::recovered(&definition, "{}", Limits::default(), &live.journal[..length]);
+        world.deliver(Input::Stop(Failure::default()));
+        if world.execution.status() == Status::Failed {
+            continue;
+        }
+        world.redrive();
+        assert_eq!(world.run(), Status::Succeeded, "stopped after event {length}: {:#?}", world.history());
+        assert_eq!(world.output(), r#"[{"n":[1,2,3,4]},[1,2,3,4],[1,2,3,4]]"#, "stopped after event {length}");
     }
 }
 

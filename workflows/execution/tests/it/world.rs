@@ -33,6 +33,8 @@ pub(crate) struct World<'d> {
     pub(crate) execution: Execution,
     pub(crate) journal: Vec<Event>,
     pub(crate) now: Millis,
+    /// Whether what is `broken` works by now.
+    pub(crate) mended: bool,
     steps: u128,
     performed: BTreeSet<TaskId>,
 }
@@ -40,7 +42,15 @@ pub(crate) struct World<'d> {
 impl<'d> World<'d> {
     pub(crate) fn new(definition: &'d Definition, input: &str, limits: Limits) -> Self {
         let execution = Execution::new(identity(), Value::parse(input).expect("the input is JSON"), limits);
-        Self { definition, execution, journal: Vec::new(), now: START, steps: 0, performed: BTreeSet::new() }
+        Self {
+            definition,
+            execution,
+            journal: Vec::new(),
+            now: START,
+            mended: false,
+            steps: 0,
+            performed: BTreeSet::new(),
+        }
     }
 
     /// The world after a crash that left `journal`: the execution is replayed from it.
@@ -87,6 +97,12 @@ impl<'d> World<'d> {
         panic!("the execution does not end: {:#?}", self.execution.outstanding());
     }
 
+    /// Mends what is broken and lets the execution go on after its bad end.
+    pub(crate) fn redrive(&mut self) {
+        self.mended = true;
+        assert!(self.deliver(Input::Redrive) > 0, "{:#?}", self.history());
+    }
+
     fn perform(&mut self, order: &TaskOrder) {
         let task = order.task;
         let behaviour = order.resource.rsplit(':').next().unwrap_or_default();
@@ -100,6 +116,8 @@ impl<'d> World<'d> {
                 self.deliver(Input::TaskFailed { task, failure: failure("Flaky", "try again") })
             }
             "flaky" => self.deliver(Input::TaskSucceeded { task, output: "steady".into() }),
+            "broken" if self.mended => self.deliver(Input::TaskSucceeded { task, output: order.parameters.clone() }),
+            "broken" => self.deliver(Input::TaskFailed { task, failure: failure("Broken", "not mended yet") }),
             "huge" => self.deliver(Input::TaskSucceeded { task, output: "x".repeat(300_000).into() }),
             "silent" => 0,
             "beats" => {

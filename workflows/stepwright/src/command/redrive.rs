@@ -1,4 +1,4 @@
-//! `stepwright redrive`: starts again what ended in the dead-letter queue.
+//! `stepwright redrive`: starts again what ended in the dead-letter queue, or lets one execution go on where it failed.
 //!
 //! A message is deleted only after its execution has started, and an execution is named after its message, so that a
 //! command that dies in between does no harm when it is run again. Whether the action is still right is for the
@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::client::{AwsOptions, CallError, Client, EngineOptions};
 use crate::failure::{Exit, Failure};
+use crate::follow;
 use crate::item::Item;
 use crate::screen::{Cell, Screen, Tone};
 
@@ -18,11 +19,15 @@ const BATCH: u32 = 10;
 /// Rounds of receiving: what is beyond waits for the next call.
 const ROUNDS: usize = 100;
 
-/// Starts again the workflows in the dead-letter queue.
+/// Starts again the workflows in the dead-letter queue; with --execution, lets one go on where it failed.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Only this message.
     message_id: Option<String>,
+    /// Not from the queue: lets this execution, which failed, timed out or was stopped, go on where it stood, and shows
+    /// what happens until it ends; exits 1 where it does not succeed.
+    #[arg(long, value_name = "ARN", conflicts_with_all = ["message_id", "dry_run", "queue_url"])]
+    execution: Option<String>,
     /// Shows what would be done, and does nothing.
     #[arg(long)]
     dry_run: bool,
@@ -60,6 +65,9 @@ enum Fate {
 }
 
 pub(crate) async fn run(screen: &Screen, arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(arn) = &arguments.execution {
+        return go_on(screen, &arguments.engine.client()?, arn).await;
+    }
     let redrive = Redrive {
         queue: arguments.queue_url.clone().unwrap_or_else(|| arguments.aws.queue_url("ops-dead-letters")),
         sqs: arguments.aws.client("sqs")?,
@@ -79,6 +87,15 @@ pub(crate) async fn run(screen: &Screen, arguments: &Arguments) -> Result<(), Fa
     }
     report(screen, &outcomes);
     verdict(arguments, &outcomes)
+}
+
+/// Redrives an execution and follows it.
+async fn go_on(screen: &Screen, client: &Client, arn: &str) -> Result<(), Failure> {
+    client.call("RedriveExecution", json!({ "executionArn": arn })).await?;
+    if !screen.is_json() {
+        screen.line(&format!("{} {arn}", screen.paint(Tone::Good, "redriven")));
+    }
+    follow::until_end(screen, client, arn).await
 }
 
 /// What a redrive works with.

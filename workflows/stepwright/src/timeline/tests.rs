@@ -137,3 +137,27 @@ fn rows_for_programs_carry_milliseconds() {
         r#"{"step":"P","type":"Pass","depth":0,"attempt":null,"startMs":40,"durationMs":null,"result":"running","error":null,"evidence":""}"#
     );
 }
+
+#[test]
+fn a_redriven_execution_goes_on_in_its_rows() {
+    insta::assert_snapshot!(table(&[
+        event(1, 0, 0, "ExecutionStarted", json!({})),
+        entered(2, 0, 0, "Parallel", "Both"),
+        event(3, 2, 0, "ParallelStateStarted", Json::Null),
+        entered(4, 3, 1, "Task", "Left"),
+        event(5, 4, 1, "TaskScheduled", json!({})),
+        entered(6, 3, 1, "Wait", "Right"),
+        event(7, 5, 2, "TaskFailed", json!({ "error": "Down" })),
+        event(8, 6, 2, "WaitStateAborted", Json::Null),
+        event(9, 7, 2, "ParallelStateFailed", Json::Null),
+        event(10, 9, 2, "ExecutionFailed", json!({ "error": "Down" })),
+        event(11, 10, 1000, "ExecutionRedriven", json!({ "redriveCount": 1 })),
+        event(12, 7, 1000, "TaskScheduled", json!({})),
+        event(13, 12, 1500, "TaskSucceeded", json!({ "output": r#"{"summary":"up"}"# })),
+        exited(14, 13, 1500, "Task", "Left"),
+        exited(15, 6, 9000, "Wait", "Right"),
+        event(16, 15, 9000, "ParallelStateSucceeded", Json::Null),
+        exited(17, 15, 9000, "Parallel", "Both"),
+        event(18, 17, 9000, "ExecutionSucceeded", json!({ "output": "{}" })),
+    ]));
+}

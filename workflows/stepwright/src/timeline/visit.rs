@@ -61,6 +61,10 @@ struct Visit {
     depth: usize,
     entered: i64,
     closed: Option<i64>,
+    /// It was exited, as a visit is that is over for good.
+    exited: bool,
+    /// Attempts of the state around it when it was entered.
+    round: usize,
     outcome: Outcome,
     evidence: String,
     attempts: Vec<Attempt>,
@@ -130,6 +134,8 @@ impl History {
             depth: parent.map_or(0, |parent| self.visits[parent].depth + 1),
             entered: event.at,
             closed: None,
+            exited: false,
+            round: parent.map_or(0, |parent| self.visits[parent].attempts.len()),
             outcome: Outcome::Running,
             evidence: String::new(),
             attempts: Vec::new(),
@@ -143,6 +149,7 @@ impl History {
         let owner = self.climb(event.previous, |visit| visit.closed.is_none() && visit.name == name)?;
         let visit = &mut self.visits[owner];
         visit.closed = Some(event.at);
+        visit.exited = true;
         if visit.outcome == Outcome::Running {
             visit.outcome = Outcome::Done;
         }
@@ -221,6 +228,7 @@ impl History {
             "ExecutionTimedOut" => Outcome::TimedOut,
             "ExecutionAborted" => Outcome::Aborted,
             "ExecutionSucceeded" => Outcome::Done,
+            "ExecutionRedriven" => return self.reopen(),
             _ => return,
         };
         let evidence = event.text("cause").map(of_cause).unwrap_or_default();
@@ -232,6 +240,19 @@ impl History {
         let others = if event.kind == "ExecutionFailed" { Outcome::Aborted } else { outcome };
         for visit in self.visits.iter_mut().filter(|visit| visit.closed.is_none()) {
             visit.close(event.at, &others, "");
+        }
+    }
+
+    /// The execution goes on after its end: so do the states that were not exited, but for those that a retry of the
+    /// state around them has left behind.
+    fn reopen(&mut self) {
+        for index in 0..self.visits.len() {
+            let visit = &self.visits[index];
+            let around = visit.parent.map(|parent| &self.visits[parent]);
+            let current = around.is_none_or(|around| around.closed.is_none() && around.attempts.len() == visit.round);
+            if !visit.exited && current {
+                self.visits[index].reopen();
+            }
         }
     }
 
@@ -289,6 +310,16 @@ impl Visit {
         if self.outcome == Outcome::Running {
             self.outcome = outcome.clone();
             self.evidence = evidence.to_owned();
+        }
+    }
+
+    /// The visit goes on; an attempt of a task stays as it ended, since the next one is another.
+    fn reopen(&mut self) {
+        self.closed = None;
+        self.culprit = None;
+        (self.outcome, self.evidence) = (Outcome::Running, String::new());
+        if let Some(attempt) = self.attempts.last_mut().filter(|_| is_group(&self.kind)) {
+            (attempt.ended, attempt.outcome, attempt.evidence) = (None, Outcome::Running, String::new());
         }
     }
 
