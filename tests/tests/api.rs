@@ -127,3 +127,37 @@ async fn a_wait_and_a_nested_execution_survive_the_server() {
     assert_eq!(stack.ended(&execution).await, (ExecutionStatus::Succeeded, json!(7)));
     assert_eq!(children.send().await.unwrap().executions().len(), 1, "the child was started once");
 }
+
+#[tokio::test]
+async fn a_failed_execution_is_redriven_from_where_it_failed_across_a_crash() {
+    let mut stack = without_worker().await;
+    let activity = stack.client.create_activity().name("dig").send().await.unwrap().activity_arn().to_owned();
+    let dig = |next: Value| {
+        let mut state = json!({"Type": "Task", "Resource": activity, "TimeoutSeconds": 36000});
+        state.as_object_mut().unwrap().extend(next.as_object().unwrap().clone());
+        state
+    };
+    let definition = json!({"StartAt": "First", "States": {
+        "First": dig(json!({"Next": "Second"})), "Second": dig(json!({"End": true}))}});
+    create(&stack, "digger", &definition).await;
+    let execution = stack.start_execution("digger", &json!({})).await;
+    let next = async |stack: &Stack| {
+        let task = stack.client.get_activity_task().activity_arn(&activity).send().await.unwrap();
+        task.task_token().unwrap().to_owned()
+    };
+    stack.client.send_task_success().task_token(next(&stack).await).output("1").send().await.unwrap();
+    stack.client.send_task_failure().task_token(next(&stack).await).error("Rock").send().await.unwrap();
+    assert_eq!(stack.ended(&execution).await.0, ExecutionStatus::Failed);
+
+    stack.client.redrive_execution().execution_arn(&execution).send().await.unwrap();
+    stack.crash_and_restart().await;
+    let described = stack.client.describe_execution().execution_arn(&execution).send().await.unwrap();
+    assert_eq!((described.status(), described.redrive_count()), (&ExecutionStatus::Running, Some(1)));
+    stack.client.send_task_success().task_token(next(&stack).await).output("2").send().await.unwrap();
+    assert_eq!(stack.ended(&execution).await, (ExecutionStatus::Succeeded, json!(2)));
+    let again = stack.client.redrive_execution().execution_arn(&execution).send().await.unwrap_err();
+    assert_eq!(again.code(), Some("ExecutionNotRedrivable"), "{again:?}");
+    let scheduled = stack.history(&execution).await;
+    let scheduled = scheduled.iter().filter(|event| *event.r#type() == HistoryEventType::ActivityScheduled).count();
+    assert_eq!(scheduled, 3, "what had succeeded is not done again");
+}
