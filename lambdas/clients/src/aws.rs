@@ -23,6 +23,10 @@ impl Patience {
     pub const SHORT: Patience =
         Patience { connect: Duration::from_secs(2), read: Duration::from_secs(5), call: Duration::from_secs(6) };
 
+    /// For a last word while time runs out: fits several times into a quarter of a minute.
+    pub const BRIEF: Patience =
+        Patience { connect: Duration::from_secs(1), read: Duration::from_secs(2), call: Duration::from_secs(2) };
+
     /// For `GetActivityTask`, which holds its answer for up to 60 seconds; its documentation asks for 65 or more.
     pub const POLL: Patience =
         Patience { connect: Duration::from_secs(2), read: Duration::from_secs(70), call: Duration::from_secs(75) };
@@ -30,6 +34,16 @@ impl Patience {
     /// An HTTP client as patient as this.
     pub fn http(self) -> Http {
         Http::new(self.connect, self.read)
+    }
+
+    /// The time-outs of an AWS client as patient as this.
+    pub fn timeouts(self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.connect)
+            .read_timeout(self.read)
+            .operation_attempt_timeout(self.call)
+            .operation_timeout(self.call)
+            .build()
     }
 }
 
@@ -40,16 +54,7 @@ pub async fn configuration(http: &Http, patience: Patience) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.shared())
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts(patience))
+        .timeout_config(patience.timeouts())
         .load()
         .await
-}
-
-fn timeouts(patience: Patience) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(patience.connect)
-        .read_timeout(patience.read)
-        .operation_attempt_timeout(patience.call)
-        .operation_timeout(patience.call)
-        .build()
 }

@@ -3,6 +3,7 @@
 use crate::executions::{Executions, Started, StepFunctions, name};
 use aws_sdk_codedeploy::error::ProvideErrorMetadata;
 use aws_sdk_codedeploy::types::LifecycleEventStatus;
+use clients::aws::Patience;
 use clients::failure;
 use futures::FutureExt;
 use lambda_kit::{Function, Invocation, Services};
@@ -14,10 +15,17 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-/// How much of a function's time is kept for telling CodeDeploy that nothing was started.
-const TELLING: Duration = Duration::from_secs(7);
 /// How often a call is tried while its failure may pass. Nobody else tries again: CodeDeploy calls a hook once.
 const ATTEMPTS: u32 = 3;
+/// How much of a function's time is kept for telling CodeDeploy that nothing was started: every attempt at its longest
+/// with the pauses between them, and a second for what lies between the calls.
+const TELLING: Duration = longest(Patience::BRIEF).saturating_add(Duration::from_secs(1));
+
+/// How long all attempts of a call take at most: the pause after each is as many seconds as there were attempts.
+const fn longest(patience: Patience) -> Duration {
+    let pauses = Duration::from_secs((ATTEMPTS * (ATTEMPTS - 1) / 2) as u64);
+    patience.call.saturating_mul(ATTEMPTS).saturating_add(pauses)
+}
 
 /// One of the five hook functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +119,9 @@ impl Ids {
 impl<E: Executions> CodeDeployHook<E> {
     /// The function with executions of another kind.
     pub fn with(hook: Hook, services: Services, executions: E) -> Self {
-        let code_deploy = aws_sdk_codedeploy::Client::new(&services.aws);
+        // There is little time for the last word, so its calls are cut sooner than others.
+        let brief = aws_sdk_codedeploy::config::Builder::from(&services.aws).timeout_config(Patience::BRIEF.timeouts());
+        let code_deploy = aws_sdk_codedeploy::Client::from_conf(brief.build());
         Self { hook, services, executions, code_deploy }
     }
 
@@ -206,6 +216,18 @@ mod tests {
         }
         assert_eq!(Hook::from_name("validate"), None);
         assert_eq!(Hook::RunMigrations.stage(), Stage::Migrations);
+    }
+
+    /// The time-out of the hook functions, as `infra/local/stack.json` has it.
+    const FUNCTION: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn three_attempts_to_start_and_three_to_tell_fit_into_the_function() {
+        assert_eq!(ATTEMPTS, 3);
+        assert!(TELLING > Patience::BRIEF.call * 3 + Duration::from_secs(1 + 2), "{TELLING:?}");
+        // The third attempt to start may be cut, but not before an answer had its time to begin.
+        let third = FUNCTION - TELLING - Patience::SHORT.call * 2 - Duration::from_secs(1 + 2);
+        assert!(third >= Patience::SHORT.read, "{third:?}");
     }
 
     #[test]

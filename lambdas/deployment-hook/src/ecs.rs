@@ -128,12 +128,14 @@ fn answer(name: &str, state: &State) -> Value {
         return waiting(Map::new());
     }
     let text = |field: &str| state.output.get(field).and_then(Value::as_str);
-    // A gate that only observes says what it would have done.
+    // A gate that only observes says what it would have done, or that it broke: its execution succeeds either way.
     let observes = matches!(text("mode"), Some("observe" | "plan"));
     let promotes = state.status == "SUCCEEDED" && (observes || text("decision") == Some("PROMOTE"));
     let status = if promotes { "SUCCEEDED" } else { "FAILED" };
+    let reason = state.output.pointer("/reason/Error").and_then(Value::as_str);
+    let error = state.error.as_deref().or(reason);
     json!({"hookStatus": status, "hookDetails": {"execution": name, "status": state.status,
-        "decision": text("decision"), "summary": text("summary"), "error": state.error}})
+        "decision": text("decision"), "summary": text("summary"), "error": error}})
 }
 
 /// What a failure of the function's own means: one that may pass is waited for, a few times; the count travels in
@@ -165,8 +167,20 @@ mod tests {
         assert_eq!(status("SUCCEEDED", Value::Null), "FAILED");
         assert_eq!(status("SUCCEEDED", json!({"decision": "ROLLBACK", "mode": "observe"})), "SUCCEEDED");
         for ended in ["FAILED", "TIMED_OUT", "ABORTED"] {
-            assert_eq!(status(ended, json!({"mode": "observe"})), "FAILED");
+            assert_eq!(status(ended, Value::Null), "FAILED");
         }
+    }
+
+    #[test]
+    fn a_gate_that_breaks_while_it_observes_stops_nothing() {
+        let broken = json!({"decision": null, "mode": "observe", "status": "PLANNED", "answer": "Succeeded",
+            "reason": {"Error": "Ops.AccessDenied", "Cause": "no"}});
+        let state = State { status: "SUCCEEDED".into(), output: broken, error: None };
+        let answer = answer("e", &state);
+        assert_eq!(
+            (&answer["hookStatus"], &answer["hookDetails"]["error"]),
+            (&json!("SUCCEEDED"), &json!("Ops.AccessDenied"))
+        );
     }
 
     #[test]

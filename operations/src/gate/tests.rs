@@ -228,6 +228,14 @@ fn an_image_for_another_processor_fails() {
     let (result, reason) = with("arm64");
     assert_eq!(result, Outcome::Fail);
     assert!(reason.ends_with("is built for arm64, the tasks need amd64"), "{reason}");
+    assert_eq!(with("amd64").1, "every image is built for amd64");
+    // A manifest of one platform is no proof of the right one.
+    let (result, reason) = after(Stage::BeforeInstall, "image-architecture", |facts| {
+        *answer_of(facts, ReferenceKind::Image) =
+            Answer::Found(json!({"Images": [{"ImageId": {"ImageDigest": DIGEST}}]}));
+    });
+    assert_eq!(result, Outcome::Pass);
+    assert!(reason.starts_with("no image is known to be for another processor than amd64; unknown of "), "{reason}");
 }
 
 #[test]
