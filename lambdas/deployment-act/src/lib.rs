@@ -78,13 +78,14 @@ impl Act {
         Ok(Place { target, cluster, resource_id })
     }
 
-    async fn observe(&self, own: &Own<'_>) -> Result<Observed, Error> {
+    /// What is known of the service; autoscaling is asked only where it matters, so that its outage stops nothing else.
+    async fn observe(&self, own: &Own<'_>, scaling: bool) -> Result<Observed, Error> {
         let groups = [&own.deployment.blue_target_group_arn, &own.deployment.green_target_group_arn];
         let (service, production, test, scaling, blue, green) = tokio::try_join!(
             task_sets::service(&self.ecs, own.cluster, own.service),
             balancer::route(&self.balancer, own.production()),
             balancer::route(&self.balancer, &own.deployment.test_listener_arn),
-            self.limits(own.resource_id),
+            async { if scaling { self.limits(own.resource_id).await } else { Ok(None) } },
             ecs::targets(&self.balancer, groups[0]),
             ecs::targets(&self.balancer, groups[1]),
         )?;
@@ -143,7 +144,7 @@ impl Act {
             None => own.deployment.steps.clone(),
         };
         let wanted = Wanted { task_definition: &task_definition, deployment_id, steps: &steps };
-        plan(&wanted, &self.observe(&own).await?, &own)
+        plan(&wanted, &self.observe(&own, true).await?, &own)
     }
 
     async fn act(&self, payload: &Value) -> Result<Report, Error> {
@@ -155,18 +156,20 @@ impl Act {
             .map_err(|problem| object.error("step", &format!("is wrong: {problem}")))?;
         let step = plan.step(name, object.optional_count("weight")?)?;
         let known = known(payload)?;
-        let observed = self.observe(&own).await?;
+        let observed = self.observe(&own, matches!(name, StepName::Freeze | StepName::Resume)).await?;
         let mut green = plan.green(&observed, &known);
         let mut report = Changes::new(step.summary.clone());
         let commands = plan.commands(step, green.as_deref(), &own)?;
-        let warnings = warnings(name, &plan, &observed, &own)?;
+        let mut warnings = warnings(name, &plan, &observed, &own)?;
         for (command, call) in &commands {
-            let (before, sent) = match need(command, &observed, &own)? {
+            let (before, sent) = match need(name, command, &observed, &own)? {
                 Need::Done(before) => (before, false),
+                Need::Left(before, reason) => {
+                    warnings.push(reason);
+                    (before, false)
+                }
                 Need::Send(before) => {
-                    if let (StepName::Shift, Command::Forward(forward)) = (name, command) {
-                        serving(forward, &observed)?;
-                    }
+                    answering(name, command, &observed)?;
                     green = self.send(command).await?.or(green);
                     (before, true)
                 }
@@ -185,6 +188,16 @@ fn known(payload: &Value) -> Result<Known, Error> {
         None => Ok(Known::default()),
         Some(known) => Known::deserialize(known)
             .map_err(|problem| Error::new(Kind::InvalidInput, format!("known: {problem}: pass the last answer's"))),
+    }
+}
+
+/// Production traffic goes where somebody answers. On the way back that is waited for.
+fn answering(step: StepName, command: &Command, observed: &Observed) -> Result<(), Error> {
+    match (step, command) {
+        (StepName::Shift, Command::Forward(forward)) => serving(forward, observed),
+        (StepName::ShiftBack, Command::Forward(forward)) => serving(forward, observed)
+            .map_err(|error| Error::new(Kind::ResourceBusy, format!("{} until one is", error.message()))),
+        _ => Ok(()),
     }
 }
 

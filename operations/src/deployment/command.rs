@@ -55,6 +55,13 @@ pub struct Suspended {
     pub scheduled_scaling_suspended: bool,
 }
 
+impl Suspended {
+    /// The same, and tasks may not be taken away by a policy: what a release makes of it.
+    pub fn frozen(self) -> Self {
+        Self { dynamic_scaling_in_suspended: true, ..self }
+    }
+}
+
 /// `CreateTaskSet`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,7 +1,8 @@
 //! Whether a call still has to be sent.
 
-use super::command::{Command, Forward, Own};
+use super::command::{Command, Forward, Own, RegisterScalableTarget, Suspended};
 use super::observed::{Observed, TaskSet};
+use super::plan::StepName;
 use crate::error::{Error, Kind};
 use serde_json::{Value, json};
 
@@ -12,15 +13,18 @@ pub enum Need {
     Send(Value),
     /// Its effect is there.
     Done(Value),
+    /// Somebody else wants something else: it is not sent, and a person is told why.
+    Left(Value, String),
 }
 
-/// Looks whether the effect of a call is there, and whether the call may be sent.
+/// Looks whether the effect of a call of a step is there, and whether the call may be sent.
 ///
 /// # Errors
 /// `Ops.PreconditionFailed` when the world no longer fits the plan, `Ops.DeploymentInProgress` when somebody else
 /// releases.
-pub fn need(command: &Command, observed: &Observed, own: &Own<'_>) -> Result<Need, Error> {
+pub fn need(step: StepName, command: &Command, observed: &Observed, own: &Own<'_>) -> Result<Need, Error> {
     let (done, before) = match command {
+        Command::Suspend(it) if step == StepName::Resume => return Ok(resumed(it, observed)),
         Command::Suspend(it) => {
             let Some(scaling) = observed.scaling else {
                 return Err(gone("autoscaling was removed since the plan was made: plan again"));
@@ -55,6 +59,27 @@ pub fn need(command: &Command, observed: &Observed, own: &Own<'_>) -> Result<Nee
     Ok(if done { Need::Done(before) } else { Need::Send(before) })
 }
 
+/// Takes back what freeze has set, and nothing else.
+fn resumed(wanted: &RegisterScalableTarget, observed: &Observed) -> Need {
+    let Some(scaling) = observed.scaling else { return Need::Done(Value::Null) };
+    let before = json!(scaling.suspended);
+    if scaling.suspended == wanted.suspended_state {
+        return Need::Done(before);
+    }
+    if scaling.suspended == wanted.suspended_state.frozen() {
+        return Need::Send(before);
+    }
+    let Suspended { dynamic_scaling_in_suspended, dynamic_scaling_out_suspended, scheduled_scaling_suspended } =
+        scaling.suspended;
+    let message = format!(
+        "somebody has changed what autoscaling of {} may do during the release, so it is left alone: suspended are \
+         scale-in {dynamic_scaling_in_suspended}, scale-out {dynamic_scaling_out_suspended}, schedules \
+         {scheduled_scaling_suspended}",
+        wanted.resource_id
+    );
+    Need::Left(before, message)
+}
+
 fn forward(wanted: &Forward, observed: &Observed, own: &Own<'_>) -> Result<(bool, Value), Error> {
     let production = wanted.arn == own.production();
     let route = if production { &observed.production } else { &observed.test };
@@ -71,8 +96,8 @@ fn forward(wanted: &Forward, observed: &Observed, own: &Own<'_>) -> Result<(bool
     Ok((route.used() == used, json!({"weights": route.weights})))
 }
 
-/// A step of a release gives more production traffic only to a group with a healthy target. (The way back does not ask
-/// this: there the alternative is the revision that was found bad, so it warns instead.)
+/// A step of a release gives more production traffic only to a group with a healthy target. The way back asks
+/// the same of blue, and only warns when some of its targets are not: the alternative is the revision that was refused.
 ///
 /// # Errors
 /// `Ops.UnhealthyTarget` naming the group.

@@ -17,7 +17,7 @@ pub struct Observed {
     pub production: Route,
     /// Where test traffic goes.
     pub test: Route,
-    /// What autoscaling may do, where it is set up.
+    /// What autoscaling may do, where it is set up and was looked at.
     pub scaling: Option<Scaling>,
     /// The health of the pair's targets, by target group.
     pub targets: BTreeMap<String, Targets>,

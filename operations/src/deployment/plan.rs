@@ -1,8 +1,8 @@
 //! A release, written down before anything is done: every call of the way forward and of the way back.
 
 use super::command::{
-    Command, CreateTaskSet, DeleteTaskSet, Forward, Own, Scale, Suspended, Template, UpdatePrimary, UpdateService,
-    UpdateTaskSet, suspend,
+    Command, CreateTaskSet, DeleteTaskSet, Forward, Own, Scale, Template, UpdatePrimary, UpdateService, UpdateTaskSet,
+    suspend,
 };
 use super::need::alone;
 use super::observed::{Observed, TaskSet};
@@ -214,9 +214,8 @@ impl Release<'_> {
     }
 
     fn freeze(&self) -> Vec<Command> {
-        let frozen = |suspended| Suspended { dynamic_scaling_in_suspended: true, ..suspended };
         let now = self.observed.scaling.map(|scaling| scaling.suspended);
-        now.into_iter().map(|now| suspend(self.own.resource_id, frozen(now))).collect()
+        now.into_iter().map(|now| suspend(self.own.resource_id, now.frozen())).collect()
     }
 
     fn resume(&self) -> Step {

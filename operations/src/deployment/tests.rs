@@ -116,7 +116,7 @@ fn act(world: &mut Observed, plan: &Plan, step: &Step, own: &Own<'_>, until: usi
     let green = plan.green(&seen, &Known::default());
     let mut sent = Vec::new();
     for (command, call) in plan.commands(step, green.as_deref(), own)? {
-        if let Need::Send(_) = need(&command, &seen, own)? {
+        if let Need::Send(_) = need(step.step, &command, &seen, own)? {
             if sent.len() == until {
                 break;
             }
@@ -290,6 +290,31 @@ fn what_was_suspended_before_stays_suspended() {
     world.scaling = None;
     let plan = planned(&world);
     assert!(plan.step(StepName::Freeze, None).unwrap().calls.is_empty());
+}
+
+#[test]
+fn only_what_freeze_has_set_is_taken_back() {
+    let entry = entry();
+    let own = own(&entry);
+    let plan = planned(&observed());
+    let resume = plan.step(StepName::Resume, None).unwrap();
+    let (command, _) = plan.commands(resume, None, &own).unwrap().remove(0);
+    let found = |scaling: Option<Suspended>| {
+        let world = Observed { scaling: scaling.map(|suspended| Scaling { suspended }), ..observed() };
+        need(StepName::Resume, &command, &world, &own).unwrap()
+    };
+    let frozen = Suspended::default().frozen();
+    assert_eq!(found(None), Need::Done(Value::Null), "autoscaling was removed meanwhile");
+    assert_eq!(found(Some(Suspended::default())), Need::Done(json!(Suspended::default())));
+    assert_eq!(found(Some(frozen)), Need::Send(json!(frozen)));
+    for other in [
+        Suspended { dynamic_scaling_out_suspended: true, ..Suspended::default() },
+        Suspended { scheduled_scaling_suspended: true, ..frozen },
+    ] {
+        let Need::Left(before, reason) = found(Some(other)) else { panic!("{other:?} is a person's") };
+        assert_eq!(before, json!(other));
+        assert!(reason.contains("somebody has changed"), "{reason}");
+    }
 }
 
 proptest! {

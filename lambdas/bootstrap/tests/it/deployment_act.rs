@@ -150,6 +150,50 @@ async fn going_back_to_an_unhealthy_revision_is_said() {
 }
 
 #[tokio::test]
+async fn traffic_goes_back_to_whoever_answers_and_without_autoscaling() {
+    let world = World::start().await;
+    let plan = planned(&world).await;
+    until(&world, &plan, "promote").await;
+    let back = act(&plan, &step(&plan, "shift-back"));
+    let mut down = Fault::new("application-autoscaling", "*", FaultKind::Error);
+    down.count = 1_000;
+    world.sandbox().inject(down).unwrap();
+    let error = call(&function(&world), &act(&plan, &step(&plan, "resume"))).await.unwrap_err();
+    assert_eq!(error.name(), "Ops.DependencyUnavailable", "{error}");
+    let size = async |percent: u32| {
+        let scale = json!({"cluster": "production", "service": "checkout", "taskSet": plan["blueTaskSet"],
+            "scale": {"value": percent, "unit": "PERCENT"}});
+        send(&world, "AmazonEC2ContainerServiceV20141113.UpdateTaskSet", scale).await;
+        world.minutes(3);
+    };
+    size(0).await;
+    let error = call(&function(&world), &back).await.unwrap_err();
+    assert_eq!(error.name(), "Ops.ResourceBusy", "{error}");
+    size(25).await;
+    let report = call(&function(&world), &back).await.unwrap();
+    assert_eq!(report["performed"], 2, "{report}");
+    let warning = report["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("1 of 4 targets are"), "{warning}");
+}
+
+#[tokio::test]
+async fn what_a_person_has_suspended_meanwhile_is_left_alone() {
+    let world = World::start().await;
+    let plan = planned(&world).await;
+    until(&world, &plan, "freeze").await;
+    let person = json!({"ServiceNamespace": "ecs", "ResourceId": "service/production/checkout",
+        "ScalableDimension": "ecs:service:DesiredCount", "SuspendedState": {"DynamicScalingInSuspended": true,
+        "DynamicScalingOutSuspended": true, "ScheduledScalingSuspended": true}});
+    send(&world, "AnyScaleFrontendService.RegisterScalableTarget", person).await;
+    world.sandbox().clear_calls();
+    let report = call(&function(&world), &act(&plan, &step(&plan, "resume"))).await.unwrap();
+    assert_eq!((&report["performed"], &report["alreadyDone"]), (&json!(0), &json!(1)));
+    let warning = report["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("somebody has changed what autoscaling"), "{warning}");
+    assert_eq!(sent(&world), json!([]));
+}
+
+#[tokio::test]
 async fn traffic_goes_nowhere_where_nobody_answers() {
     let world = World::start().await;
     let plan = planned(&world).await;

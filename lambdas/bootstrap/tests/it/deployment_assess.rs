@@ -181,6 +181,23 @@ async fn a_crash_loop_fails_at_once() {
 }
 
 #[tokio::test]
+async fn blue_is_judged_although_green_was_deleted_by_hand() {
+    let world = World::start().await;
+    let release = Release::until(&world, &definition("checkout", 62), "open-test", json!(null)).await;
+    let green = json!({"cluster": "production", "service": "checkout", "force": true,
+        "taskSet": release.deployment["greenTaskSet"]});
+    send(&world, "AmazonEC2ContainerServiceV20141113.DeleteTaskSet", green).await;
+    world.minutes(3);
+    let mut deployment = release.deployment.clone();
+    let identified = asked(&world, "checkout", &deployment, "identify", json!({})).await;
+    assert_eq!(identified["current"], false, "a green that was named is missed");
+    deployment.as_object_mut().unwrap().remove("greenTaskSet");
+    let (identified, report) = checked(&world, "checkout", &deployment, "restored", json!(null)).await;
+    assert_eq!((&identified["current"], &identified["green"]), (&json!(true), &json!(null)));
+    assert_eq!(report["verdict"], "PASS", "{report}");
+}
+
+#[tokio::test]
 async fn traffic_is_where_it_should_be_at_each_stage() {
     let world = World::start().await;
     let release = Release::until(&world, &definition("checkout", 62), "open-test", json!(null)).await;

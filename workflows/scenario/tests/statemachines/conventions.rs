@@ -28,7 +28,7 @@ const PLATFORM: [&str; 14] = [
 
 /// Exceptions of the services that definitions call, by the prefix that their integration gives them. The modelled
 /// ones are those of the service's API reference; the generic one and `SdkClientException` are the Java SDK's.
-const SERVICES: [(&str, &[&str]); 12] = [
+const SERVICES: [(&str, &[&str]); 13] = [
     ("CloudWatchLogs", &["CloudWatchLogsException", "ServiceUnavailableException"]),
     ("CodeDeploy", &["CodeDeployException", "LifecycleEventAlreadyCompletedException", "ThrottlingException"]),
     (
@@ -69,6 +69,7 @@ const SERVICES: [(&str, &[&str]); 12] = [
     ("Iam", &["IamException", "ServiceFailureException"]),
     ("SecretsManager", &["InternalServiceErrorException", "SecretsManagerException"]),
     ("Ssm", &["SsmException", "InternalServerErrorException", "ThrottlingException"]),
+    ("Sfn", &["ExecutionDoesNotExistException", "SfnException"]),
     ("SQS", &["AmazonSQSException"]),
     (
         "StepFunctions",
