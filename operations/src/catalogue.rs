@@ -2,7 +2,7 @@
 
 pub mod deployment;
 
-pub use deployment::Deployment;
+pub use deployment::{BusinessMetric, Deployment};
 
 use crate::error::{Error, Kind};
 use crate::field::Object;

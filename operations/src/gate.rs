@@ -8,9 +8,12 @@ pub mod facts;
 pub mod fargate;
 pub mod identified;
 pub mod judgement;
+mod logs;
 mod manifest;
+mod problems;
 pub mod reference;
 mod running;
+mod scan;
 pub mod stop;
 pub mod task_definition;
 mod traffic;
@@ -18,7 +21,7 @@ pub mod window;
 
 pub use facts::Facts;
 pub use identified::{Identified, Side};
-pub use reference::{Reference, Resolved};
+pub use reference::{Reading, Reference, Resolved};
 pub use task_definition::TaskDefinition;
 
 use crate::catalogue::Deployment;
@@ -178,7 +181,10 @@ pub fn check(stage: Stage, deployment: &Deployment, facts: &Facts, weight: Optio
     let mut checks = vec![before::service_active(facts)];
     match stage {
         Stage::BeforeInstall => checks.extend(before::checks(deployment, facts)),
-        Stage::AfterInstall => checks.extend(running::new_tasks(facts)),
+        Stage::AfterInstall => {
+            checks.extend(running::new_tasks(facts));
+            checks.push(logs::quiet(facts));
+        }
         Stage::TestTraffic => {
             checks.extend([traffic::test_listener(facts), running::count(facts), running::green_targets(facts)]);
         }

@@ -12,20 +12,20 @@ pub const FRESH_MS: Millis = 5 * 60_000;
 
 /// One metric to ask CloudWatch for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
+pub struct Query<'a> {
     /// The id within the request: `cpu`, `latency` and so on.
-    pub id: &'static str,
+    pub id: &'a str,
     /// The namespace.
-    pub namespace: &'static str,
+    pub namespace: &'a str,
     /// The metric's name.
-    pub name: &'static str,
+    pub name: &'a str,
     /// The dimensions, name and value.
-    pub dimensions: Vec<(&'static str, String)>,
+    pub dimensions: Vec<(&'a str, String)>,
     /// The statistic, for example `Average` or `p95`.
-    pub statistic: &'static str,
+    pub statistic: &'a str,
 }
 
-impl Query {
+impl Query<'_> {
     /// How the metric is called in evidence.
     pub fn reference(&self) -> String {
         format!("{} {} {}", self.namespace, self.name, self.statistic)
@@ -33,7 +33,7 @@ impl Query {
 }
 
 /// The metrics of a service of ECS in `cluster`; those of its load balancer only where the catalogue names it.
-pub fn of_service(service: &EcsService, cluster: &str) -> Vec<Query> {
+pub fn of_service(service: &EcsService, cluster: &str) -> Vec<Query<'static>> {
     let own = vec![("ClusterName", cluster.to_owned()), ("ServiceName", service.service.clone())];
     let mut queries = vec![
         query("cpu", "AWS/ECS", "CPUUtilization", &own, "Average"),
@@ -52,7 +52,7 @@ pub fn of_service(service: &EcsService, cluster: &str) -> Vec<Query> {
 }
 
 /// The metrics of a database instance.
-pub fn of_database(instance: &str) -> Vec<Query> {
+pub fn of_database(instance: &str) -> Vec<Query<'static>> {
     let own = [("DBInstanceIdentifier", instance.to_owned())];
     vec![
         query("cpu", "AWS/RDS", "CPUUtilization", &own, "Average"),
@@ -61,12 +61,12 @@ pub fn of_database(instance: &str) -> Vec<Query> {
 }
 
 /// The processor metric of the database that another target depends on, under the id `database`.
-pub fn of_dependency(instance: &str) -> Query {
+pub fn of_dependency(instance: &str) -> Query<'static> {
     query("database", "AWS/RDS", "CPUUtilization", &[("DBInstanceIdentifier", instance.to_owned())], "Average")
 }
 
 /// The metrics of one node of a replication group.
-pub fn of_cache(node: &str) -> Vec<Query> {
+pub fn of_cache(node: &str) -> Vec<Query<'static>> {
     let own = [("CacheClusterId", node.to_owned())];
     vec![
         query("cpu", "AWS/ElastiCache", "EngineCPUUtilization", &own, "Average"),
@@ -82,7 +82,7 @@ fn query(
     name: &'static str,
     dimensions: &[(&'static str, String)],
     statistic: &'static str,
-) -> Query {
+) -> Query<'static> {
     Query { id, namespace, name, dimensions: dimensions.to_vec(), statistic }
 }
 

@@ -4,12 +4,13 @@ use crate::sides::{Sides, side};
 use crate::{DeploymentAssess, Place};
 use aws_sdk_codedeploy::error::ProvideErrorMetadata;
 use aws_sdk_codedeploy::types::{
-    DeploymentInfo, DeploymentStatus, EcsTarget, LifecycleEventStatus, RevisionLocation, TargetLabel,
+    DeploymentInfo, DeploymentStatus, EcsTarget, InstanceAction, LifecycleEventStatus, RevisionLocation, TargetLabel,
 };
 use aws_sdk_ecs::types as ecs;
 use clients::failure;
 use clients::read::task_sets;
 use operations::Error;
+use operations::gate::facts::Kept;
 use serde_json::Value;
 
 /// The states of a deployment that still runs.
@@ -52,6 +53,7 @@ impl DeploymentAssess {
                 .map(|set| set.task_definition.clone())
                 .or_else(|| info.revision().and_then(content).as_deref().and_then(task_definition)),
             others,
+            blue_kept: blue_kept(&info),
             ..Sides::default()
         })
     }
@@ -100,6 +102,19 @@ impl DeploymentAssess {
                 return Ok(others);
             }
         }
+    }
+}
+
+/// For how long the old revision is kept after the traffic has shifted.
+fn blue_kept(info: &DeploymentInfo) -> Option<Kept> {
+    let end = info.blue_green_deployment_configuration()?.terminate_blue_instances_on_deployment_success()?;
+    match end.action()? {
+        InstanceAction::KeepAlive => Some(Kept::Forever),
+        InstanceAction::Terminate => {
+            let minutes = u32::try_from(end.termination_wait_time_in_minutes()).ok()?;
+            Some(Kept::Seconds(minutes * 60))
+        }
+        _ => None,
     }
 }
 

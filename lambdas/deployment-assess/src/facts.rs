@@ -10,7 +10,7 @@ use operations::error::Kind;
 use operations::field::Object;
 use operations::gate::facts::{Alarm, SideFacts};
 use operations::gate::identified::Known;
-use operations::gate::{self, Facts, Resolved, Side, Stage};
+use operations::gate::{self, Facts, Reading, Resolved, Side, Stage};
 use serde_json::Value;
 
 impl DeploymentAssess {
@@ -22,7 +22,9 @@ impl DeploymentAssess {
         let weight = object.optional_number("weight")?;
         let known = Known::of_payload(payload)?;
         let resolved = Resolved::of_payload(payload)?;
-        let facts = Facts { resolved, ..self.facts(&place, &reference, stage, known).await? };
+        let logs = Reading::of_payload(payload, "logs")?;
+        let scans = Reading::of_payload(payload, "scans")?;
+        let facts = Facts { resolved, logs, scans, ..self.facts(&place, &reference, stage, known).await? };
         Ok(gate::check(stage, place.target.entry.deployment()?, &facts, weight))
     }
 
@@ -38,6 +40,7 @@ impl DeploymentAssess {
             production: sides.production,
             test: Some(sides.test),
             references: known.references,
+            blue_kept: sides.blue_kept,
             ..Facts::default()
         };
         if let (true, Some(arn)) = (tasks || existing, &definition) {
@@ -51,7 +54,7 @@ impl DeploymentAssess {
         if matches!(stage, Stage::Shift | Stage::Production) {
             facts.alarms = Some(self.alarms(place).await?);
         }
-        facts.blue = self.side(place, sides.blue, false, false).await?;
+        facts.blue = self.side(place, sides.blue, tasks, false).await?;
         facts.green = self.side(place, sides.green, tasks, sides.failed).await?;
         Ok(facts)
     }

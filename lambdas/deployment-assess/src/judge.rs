@@ -36,7 +36,7 @@ impl DeploymentAssess {
         }
         let source = source(&place, &known)?;
         let minutes = look.minutes(self.services.clock.now());
-        let queries = [source.edge(), source.resources()].concat();
+        let queries = [source.edge(), source.resources(), judgement::business(&own.metrics)].concat();
         let now = self.read(&queries, PERIOD_SECONDS, &minutes, 0).await?;
         let control = if weight < 100.0 {
             Control::Concurrent
@@ -58,7 +58,13 @@ impl DeploymentAssess {
     }
 
     /// Reads metrics for minutes that lie so far back.
-    async fn read(&self, queries: &[Query], period: i32, minutes: &[Millis], back: Millis) -> Result<Readings, Error> {
+    async fn read(
+        &self,
+        queries: &[Query<'_>],
+        period: i32,
+        minutes: &[Millis],
+        back: Millis,
+    ) -> Result<Readings, Error> {
         let (Some(first), Some(last)) = (minutes.first(), minutes.last()) else { return Ok(Readings::default()) };
         let whole = i64::from(period) * 1_000;
         let from = (first - back).div_euclid(whole) * whole;
@@ -86,8 +92,8 @@ fn source(place: &Place, known: &Known) -> Result<Source, Error> {
 }
 
 /// The newest value of each metric.
-fn evidence(queries: &[Query], readings: &Readings) -> Vec<Evidence> {
-    let newest = |query: &Query| {
+fn evidence(queries: &[Query<'_>], readings: &Readings) -> Vec<Evidence> {
+    let newest = |query: &Query<'_>| {
         let (at, value) = readings.get(query.id).latest()?;
         Some(Evidence::metric(&format!("{} ({})", query.reference(), query.id), value, at))
     };

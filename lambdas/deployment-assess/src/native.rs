@@ -113,6 +113,7 @@ fn side(
         image: None,
         desired: count(summary.requested_task_count()),
         running: count(summary.running_task_count()),
+        created_at: revision.created_at().and_then(|at| at.to_millis().ok()),
         weight: None,
     })
 }

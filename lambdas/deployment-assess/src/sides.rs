@@ -7,7 +7,7 @@ use clients::read::{balancer, task_sets};
 use operations::Error;
 use operations::deployment::{Route, TaskSet};
 use operations::gate::Side;
-use operations::gate::facts::Found;
+use operations::gate::facts::{Found, Kept};
 
 /// What is known of a deployment.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,8 @@ pub(crate) struct Sides {
     /// The subnets of tasks with an address of their own.
     pub(crate) subnets: Vec<String>,
     pub(crate) service: Option<Found>,
+    /// For how long CodeDeploy keeps blue.
+    pub(crate) blue_kept: Option<Kept>,
     pub(crate) production: Option<Route>,
     pub(crate) test: Option<Route>,
 }
@@ -81,6 +83,7 @@ pub(crate) fn side(set: &TaskSet) -> Side {
         image: None,
         desired: set.desired,
         running: set.running,
+        created_at: set.created_at,
         weight: None,
     }
 }

@@ -95,7 +95,7 @@ impl Assess {
         }
     }
 
-    async fn read(&self, queries: &[Query]) -> Result<(Millis, Readings), Error> {
+    async fn read(&self, queries: &[Query<'_>]) -> Result<(Millis, Readings), Error> {
         let now = self.services.clock.now();
         let readings = metrics::read(&self.metrics, queries, now - HISTORY_MS, now).await?;
         Ok((now, readings))

@@ -4,6 +4,7 @@ use super::Controller;
 use crate::error::{Error, Kind};
 use crate::field::Object;
 use crate::probe;
+use std::collections::BTreeMap;
 
 /// The traffic steps of a release whose entry names none, in percent.
 pub const STEPS: [u32; 3] = [5, 25, 100];
@@ -13,6 +14,8 @@ const WINDOW_SECONDS: u32 = 900;
 const LEAST_SECONDS: u32 = 840;
 /// Seconds for which a person is asked, where the entry says nothing.
 const HOLD_SECONDS: u32 = 1_200;
+/// The severities of ECR's findings.
+const SEVERITIES: [&str; 6] = ["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNDEFINED"];
 
 /// The block `deployment` of a service's entry.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +52,29 @@ pub struct Deployment {
     pub hold_seconds: u32,
     /// What the gate may do.
     pub mode: Option<Mode>,
+    /// How many findings of a severity an image may have; empty where findings do not matter.
+    pub max_findings: BTreeMap<String, u32>,
+    /// Metrics of the business that must not fall below a floor.
+    pub metrics: Vec<BusinessMetric>,
+}
+
+/// A metric of the business, such as orders placed in a minute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BusinessMetric {
+    /// Its id among queries: `floor0` and so on.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Its namespace in CloudWatch.
+    pub namespace: String,
+    /// Its name in CloudWatch.
+    pub metric: String,
+    /// Its dimensions, by name.
+    pub dimensions: BTreeMap<String, String>,
+    /// The statistic of a minute, for example `Sum`.
+    pub statistic: String,
+    /// The least value of a minute, above 0.
+    pub floor: f64,
 }
 
 /// A service's place in CodeDeploy.
@@ -139,6 +165,8 @@ impl Deployment {
             )?,
             hold_seconds: seconds(&block, "holdSeconds", HOLD_SECONDS, 60, 3_300)?,
             mode: choice(&block, "mode", &[("observe", Mode::Observe), ("plan", Mode::Plan), ("apply", Mode::Apply)])?,
+            max_findings: max_findings(&block)?,
+            metrics: metrics(&block)?,
         };
         if deployment.production_listener_arn == deployment.test_listener_arn {
             return Err(block.error("testListenerArn", "must be another listener than productionListenerArn"));
@@ -181,6 +209,42 @@ fn migrations(block: &Object<'_>) -> Result<Option<Migrations>, Error> {
     }
     let secret_arn = migrations.optional_text("secretArn")?.map(str::to_owned);
     Ok(Some(Migrations { directory: directory.to_owned(), secret_arn }))
+}
+
+fn max_findings(block: &Object<'_>) -> Result<BTreeMap<String, u32>, Error> {
+    let Some(limits) = block.optional_object("maxFindings")? else { return Ok(BTreeMap::new()) };
+    let limit = |name: &str| {
+        let known = SEVERITIES.contains(&name).then(|| limits.optional_count(name)).transpose()?.flatten();
+        let most = known.ok_or_else(|| limits.error(name, &format!("must be a number of one of {SEVERITIES:?}")))?;
+        Ok((name.to_owned(), most))
+    };
+    limits.names().map(limit).collect()
+}
+
+fn metrics(block: &Object<'_>) -> Result<Vec<BusinessMetric>, Error> {
+    let items = block.list("metrics")?.iter().enumerate();
+    items
+        .map(|(index, item)| {
+            let item = Object::of(item, &block.label(&format!("metrics[{index}]")), Kind::ConfigInvalid)?;
+            let owned = |name: &str| item.text(name).map(str::to_owned);
+            let dimensions = match item.optional_object("dimensions")? {
+                Some(object) => {
+                    object.names().map(|name| Ok((name.to_owned(), object.text(name)?.to_owned()))).collect()
+                }
+                None => Ok(BTreeMap::new()),
+            };
+            let floor = item.optional_number("floor")?.filter(|floor| *floor > 0.0);
+            Ok(BusinessMetric {
+                id: format!("floor{index}"),
+                name: owned("name")?,
+                namespace: owned("namespace")?,
+                metric: owned("metric")?,
+                dimensions: dimensions?,
+                statistic: owned("statistic")?,
+                floor: floor.ok_or_else(|| item.error("floor", "must be a number above 0"))?,
+            })
+        })
+        .collect()
 }
 
 fn steps(block: &Object<'_>) -> Result<Vec<u32>, Error> {
@@ -284,6 +348,7 @@ mod tests {
             ("inconclusive", json!("wait"), "must be one of hold, rollback, not \"wait\""),
             ("mode", json!("dry-run"), "must be one of observe, plan, apply"),
             ("testUrl", json!(null), "is missing: smoke needs"),
+            ("metrics", json!({}), "must be a list"),
         ];
         for (field, value, message) in cases {
             let error = parsed(|item| item["deployment"][field] = value).unwrap_err();
@@ -301,6 +366,34 @@ mod tests {
         assert!(error.message().starts_with("entry.deployment.smoke.requests[0].path"), "{error}");
         let error = parsed(|item| item["controller"] = json!("CODE_DEPLOY")).unwrap_err();
         assert_eq!(error.message(), "entry.deployment.application is missing: add it");
+    }
+
+    #[test]
+    fn findings_and_floors_are_optional() {
+        let entry = parsed(|_| ()).unwrap();
+        assert_eq!(
+            (entry.deployment().unwrap().max_findings.len(), &entry.deployment().unwrap().metrics[..]),
+            (0, &[][..])
+        );
+        let metric = json!({"name": "orders placed", "namespace": "Shop", "metric": "OrdersPlaced",
+            "dimensions": {"Stage": "production"}, "statistic": "Sum", "floor": 20});
+        let entry = parsed(|item| {
+            item["deployment"]["maxFindings"] = json!({"CRITICAL": 0, "HIGH": 2});
+            item["deployment"]["metrics"] = json!([metric]);
+        });
+        let entry = entry.unwrap();
+        let deployment = entry.deployment().unwrap();
+        assert_eq!((deployment.max_findings["CRITICAL"], deployment.max_findings["HIGH"]), (0, 2));
+        let [own] = &deployment.metrics[..] else { panic!("{:?}", deployment.metrics) };
+        assert_eq!((own.id.as_str(), own.floor, own.dimensions["Stage"].as_str()), ("floor0", 20.0, "production"));
+        let error = parsed(|item| item["deployment"]["maxFindings"] = json!({"SEVERE": 0})).unwrap_err();
+        assert!(error.message().starts_with("entry.deployment.maxFindings.SEVERE must be a number of"), "{error}");
+        for (field, value) in [("floor", json!(0)), ("statistic", json!(null)), ("dimensions", json!({"Stage": 7}))] {
+            let mut wrong = metric.clone();
+            wrong[field] = value;
+            let error = parsed(|item| item["deployment"]["metrics"] = json!([wrong])).unwrap_err();
+            assert!(error.message().starts_with(&format!("entry.deployment.metrics[0].{field}")), "{error}");
+        }
     }
 
     #[test]

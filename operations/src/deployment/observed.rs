@@ -2,6 +2,7 @@
 
 use super::command::{Suspended, Template};
 use crate::snapshot::Targets;
+use crate::time::Millis;
 use std::collections::BTreeMap;
 
 /// Everything that a plan and its steps look at.
@@ -56,6 +57,8 @@ pub struct TaskSet {
     pub desired: u32,
     /// How many run.
     pub running: u32,
+    /// When it was created, in milliseconds since 1970.
+    pub created_at: Option<Millis>,
     /// Its size in percent of the service's desired count.
     pub scale: f64,
     /// What a task set that replaces it has in common with it.

@@ -59,6 +59,7 @@ fn observed() -> Observed {
         task_definition: "arn:aws:ecs:us-east-1:123456789012:task-definition/checkout:61".into(),
         desired: 4,
         running: 4,
+        created_at: None,
         scale: 100.0,
         template,
     };
@@ -86,6 +87,7 @@ fn send(world: &mut Observed, command: &Command, own: &Own<'_>) {
                 task_definition: it.task_definition.clone(),
                 desired: world.desired,
                 running: world.desired,
+                created_at: None,
                 scale: it.scale.value,
                 template: it.template.clone(),
             });

@@ -1,17 +1,19 @@
 //! Before anything changes: is there a way back, and does everything exist that the new revision names?
 
-use super::facts::{Facts, Found};
+use super::facts::{Facts, Found, Kept};
+use super::problems::Problems;
 use super::reference::{Answer, ReferenceKind, Resolved, field, list};
-use super::{Check, Outcome, fargate, manifest};
+use super::{Check, Outcome, fargate, manifest, scan};
 use crate::catalogue::Deployment;
 use serde_json::{Value, json};
 
 pub(super) fn checks(deployment: &Deployment, facts: &Facts) -> Vec<Check> {
-    vec![
+    let mut checks = vec![
         no_other_deployment(facts),
         old_side_healthy(facts),
         images(facts),
         architecture(facts),
+        scan::image_scan(deployment, facts),
         exist("secrets-resolvable", &[ReferenceKind::Secret, ReferenceKind::Parameter], facts),
         exist("roles-exist", &[ReferenceKind::Role], facts),
         size(facts),
@@ -20,7 +22,11 @@ pub(super) fn checks(deployment: &Deployment, facts: &Facts) -> Vec<Check> {
         groups(deployment, facts),
         health_check_path(deployment, facts),
         test_listener(facts),
-    ]
+    ];
+    if deployment.code_deploy.is_some() {
+        checks.push(blue_stays(deployment, facts));
+    }
+    checks
 }
 
 /// A missing service is no exception of `DescribeServices`, so it must be looked for in the answer.
@@ -237,34 +243,28 @@ fn test_listener(facts: &Facts) -> Check {
     }
 }
 
+/// The way back lasts for as long as green is judged.
+fn blue_stays(deployment: &Deployment, facts: &Facts) -> Check {
+    const NAME: &str = "blue-stays";
+    let bake = deployment.bake_seconds;
+    let seconds = match facts.blue_kept {
+        None => return Check::unread(NAME, "for how long CodeDeploy keeps the old revision"),
+        Some(Kept::Forever) => {
+            return Check::new(NAME, Outcome::Pass, "CodeDeploy keeps the old revision", json!({"bakeSeconds": bake}));
+        }
+        Some(Kept::Seconds(seconds)) => seconds,
+    };
+    let evidence = json!({"keptSeconds": seconds, "bakeSeconds": bake});
+    let text = format!("the old revision is kept for {seconds} s, the new one is judged for {bake} s");
+    if seconds > bake {
+        return Check::new(NAME, Outcome::Pass, text, evidence);
+    }
+    let minutes = bake / 60 + 1;
+    let remedy = format!("set the deployment group's terminationWaitTimeInMinutes to {minutes} or more");
+    Check::new(NAME, Outcome::Fail, format!("{text}: {remedy}"), evidence)
+}
+
 fn answer<'a>(facts: &'a Facts, kind: ReferenceKind, name: &str) -> Option<&'a Answer> {
     let same = |resolved: &&Resolved| resolved.kind == kind && resolved.name == name;
     facts.resolved.iter().find(same).map(|resolved| &resolved.answer)
-}
-
-/// What is wrong with several things that one check is about.
-#[derive(Debug, Default)]
-struct Problems(Vec<(Outcome, String)>);
-
-impl Problems {
-    fn fail(&mut self, text: String) {
-        self.0.push((Outcome::Fail, text));
-    }
-
-    fn unknown(&mut self, text: String) {
-        self.0.push((Outcome::Unknown, text));
-    }
-
-    fn none(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn check(self, name: &'static str, passes: String, evidence: Value) -> Check {
-        let worst = self.0.iter().map(|(outcome, _)| *outcome).max();
-        let texts: Vec<_> = self.0.into_iter().map(|(_, text)| text).collect();
-        match worst {
-            None => Check::new(name, Outcome::Pass, passes, evidence),
-            Some(outcome) => Check::new(name, outcome, texts.join("; "), evidence),
-        }
-    }
 }

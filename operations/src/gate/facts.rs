@@ -1,7 +1,7 @@
 //! What a gate knows when it decides.
 
 use super::identified::Side;
-use super::reference::{Reference, Resolved};
+use super::reference::{Reading, Reference, Resolved};
 use super::task_definition::TaskDefinition;
 use crate::deployment::Route;
 use crate::snapshot::{Evidence, Targets};
@@ -38,6 +38,21 @@ pub struct Facts {
     pub references: Vec<Reference>,
     /// How looking them up went.
     pub resolved: Vec<Resolved>,
+    /// The lines of panics and fatal errors, by log group: answers of `FilterLogEvents`.
+    pub logs: Vec<Reading>,
+    /// The scans, by image: answers of `DescribeImages`.
+    pub scans: Vec<Reading>,
+    /// For how long CodeDeploy keeps blue; absent when that was not read.
+    pub blue_kept: Option<Kept>,
+}
+
+/// For how long blue is kept after all traffic went to green.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Until somebody deletes it.
+    Forever,
+    /// So many seconds.
+    Seconds(u32),
 }
 
 /// The service as `DescribeServices` answered: a missing service is no exception of that API but one of its `failures`.

@@ -3,6 +3,7 @@
 use super::reference::Reference;
 use crate::error::{Error, Kind};
 use crate::snapshot::Evidence;
+use crate::time::Millis;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
@@ -24,6 +25,9 @@ pub struct Side {
     pub desired: u32,
     /// How many run.
     pub running: u32,
+    /// When it was created, in milliseconds since 1970; only to be told.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Millis>,
     /// Its share of production traffic in percent; absent when the listener could not be read.
     #[serde(default, serialize_with = "percent", skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,

@@ -1,8 +1,8 @@
 //! Which metrics judge a new revision, and what they are compared with.
 
 use super::window::{MINUTE_MS, WEEK_MS};
-use crate::catalogue::{Entry, Slo};
-use crate::judge::{Baseline, Gauge, HardLimit, Kind, Latency, Leak, Metric, Ratio, Requests};
+use crate::catalogue::{BusinessMetric, Entry, Slo};
+use crate::judge::{Baseline, Direction, Gauge, HardLimit, Kind, Latency, Leak, Metric, Ratio, Requests};
 use crate::metrics::{Query, Readings};
 use crate::time::Millis;
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ pub fn balancer(listener_arn: &str) -> Option<&str> {
 
 impl Source {
     /// The metrics of the load balancer for both target groups.
-    pub fn edge(&self) -> Vec<Query> {
+    pub fn edge(&self) -> Vec<Query<'static>> {
         let sides = [
             (&self.green, ["greenLatency", "greenRequests", "greenErrors"]),
             (&self.blue, ["blueLatency", "blueRequests", "blueErrors"]),
@@ -69,7 +69,7 @@ impl Source {
     }
 
     /// The use of processor and memory: of green's tasks where something publishes it by task set, and of the service.
-    pub fn resources(&self) -> Vec<Query> {
+    pub fn resources(&self) -> Vec<Query<'static>> {
         let service = vec![("ClusterName", self.cluster.clone()), ("ServiceName", self.service.clone())];
         let mut green = service.clone();
         green.push(("TaskSetId", self.green_set.clone()));
@@ -87,6 +87,20 @@ impl Source {
             query("serviceMemory", "AWS/ECS", "MemoryUtilization", &service),
         ]
     }
+}
+
+/// The metrics of the business.
+pub fn business(metrics: &[BusinessMetric]) -> Vec<Query<'_>> {
+    fn query(own: &BusinessMetric) -> Query<'_> {
+        Query {
+            id: &own.id,
+            namespace: &own.namespace,
+            name: &own.metric,
+            dimensions: own.dimensions.iter().map(|(name, value)| (name.as_str(), value.clone())).collect(),
+            statistic: &own.statistic,
+        }
+    }
+    metrics.iter().map(query).collect()
 }
 
 /// What green is compared with.
@@ -132,6 +146,8 @@ pub fn metrics(entry: &Entry, minutes: &[Millis], now: &Readings, control: &Cont
         }
     }
     judgement.metrics.extend(gauges(&entry.slo, minutes, now));
+    let own = entry.deployment.iter().flat_map(|deployment| &deployment.metrics);
+    judgement.metrics.extend(own.map(|own| floor(own, minutes, now)));
     judgement
 }
 
@@ -182,6 +198,14 @@ fn gauges(slo: &Slo, minutes: &[Millis], now: &Readings) -> Vec<Metric> {
         Some(Metric::new(name, "%", Kind::Gauge(gauge)))
     };
     limits.into_iter().filter_map(metric).collect()
+}
+
+/// What the business must not fall below. Both sides serve it, so it is not compared, and without data it is not known.
+fn floor(own: &BusinessMetric, minutes: &[Millis], now: &Readings) -> Metric {
+    let values = series(now, &own.id, minutes, 1.0);
+    let direction = Direction::LowerIsWorse;
+    let gauge = Gauge { direction, ..Gauge::new(values, 60, HardLimit::new(own.floor)) };
+    Metric::new(&own.name, "", Kind::Gauge(gauge))
 }
 
 fn series(readings: &Readings, id: &str, minutes: &[Millis], factor: f64) -> Vec<Option<f64>> {
@@ -315,6 +339,26 @@ mod tests {
         assert_eq!(verdict(&entry(), &now, &history), (Verdict::Pass, vec![]));
         fill(&mut now, "green", &minutes(), 0.180, 9000.0, 1.0);
         assert_eq!(verdict(&entry(), &now, &history).0, Verdict::Fail);
+    }
+
+    #[test]
+    fn the_business_has_a_floor() {
+        let mut item = samples::checkout();
+        item["deployment"]["metrics"] = json!([{"name": "orders placed", "namespace": "Shop",
+            "metric": "OrdersPlaced", "dimensions": {"Stage": "production"}, "statistic": "Sum", "floor": 20}]);
+        let entry = samples::entry(item);
+        let queries = business(&entry.deployment().unwrap().metrics);
+        assert_eq!((queries[0].id, queries[0].reference().as_str()), ("floor0", "Shop OrdersPlaced Sum"));
+        assert_eq!(queries[0].dimensions, [("Stage", "production".to_owned())]);
+        let mut now = Readings::default();
+        fill(&mut now, "green", &minutes(), 0.100, 1000.0, 0.0);
+        fill(&mut now, "blue", &minutes(), 0.100, 9000.0, 2.0);
+        assert_eq!(verdict(&entry, &now, &Control::Concurrent).0, Verdict::Inconclusive, "no data");
+        let orders = |value: f64| Series::new(minutes().into_iter().map(move |at| (at, value)));
+        now.insert("floor0", orders(20.0));
+        assert_eq!(verdict(&entry, &now, &Control::Concurrent).0, Verdict::Pass);
+        now.insert("floor0", orders(19.0));
+        assert_eq!(verdict(&entry, &now, &Control::Concurrent).0, Verdict::Fail);
     }
 
     #[test]

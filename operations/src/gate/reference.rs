@@ -151,6 +151,42 @@ impl Resolved {
     }
 }
 
+/// What an API answered about something that is named, each time anew: its log lines, or its scan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The name of the [`Reference`].
+    pub name: String,
+    /// The API's answer, or why there is none.
+    pub answer: Result<Value, String>,
+}
+
+impl Reading {
+    /// Reads the field `field` of a payload: `{name, found, facts | error}` each; absent is none.
+    ///
+    /// # Errors
+    /// `Ops.InvalidInput` naming the field.
+    pub fn of_payload(payload: &Value, field: &str) -> Result<Vec<Self>, Error> {
+        let payload = Object::of(payload, "", Kind::InvalidInput)?;
+        let items = payload.list(field)?.iter().enumerate();
+        items.map(|(index, item)| Self::parse(item, &format!("{field}[{index}]"))).collect()
+    }
+
+    fn parse(item: &Value, path: &str) -> Result<Self, Error> {
+        let object = Object::of(item, path, Kind::InvalidInput)?;
+        let facts = object.get("facts").filter(|_| object.get("error").is_none());
+        let answer = match facts {
+            Some(facts) if object.flag("found")? => Ok(facts.clone()),
+            _ => Err(object.get("error").map_or_else(|| "nobody says why".to_owned(), error_text)),
+        };
+        Ok(Self { name: object.text("name")?.to_owned(), answer })
+    }
+
+    /// The one of that name.
+    pub(crate) fn find<'a>(readings: &'a [Self], name: &str) -> Option<&'a Result<Value, String>> {
+        readings.iter().find(|reading| reading.name == name).map(|reading| &reading.answer)
+    }
+}
+
 /// An error as the definition passes it: a text, or Step Functions' `{Error, Cause}`.
 fn error_text(error: &Value) -> String {
     let name = error.get("Error").and_then(Value::as_str);
@@ -230,6 +266,21 @@ mod tests {
         assert!(matches!(answer(longer), Answer::Missing(_)), "looked up by prefix");
         let silent = json!({"kind": "role", "name": "r", "found": false});
         assert!(matches!(answer(silent), Answer::Unknown(_)));
+    }
+
+    #[test]
+    fn a_reading_has_an_answer_or_says_why_not() {
+        let read = |logs: Value| Reading::of_payload(&json!({"logs": logs}), "logs");
+        let readings = read(json!([{"name": "/a", "found": true, "facts": {"Events": []}},
+            {"name": "/b", "found": false, "error": "CloudWatchLogs.SdkClientException: no route"},
+            {"name": "/c", "found": false}]))
+        .unwrap();
+        assert_eq!(Reading::find(&readings, "/a"), Some(&Ok(json!({"Events": []}))));
+        assert!(Reading::find(&readings, "/b").unwrap().as_ref().is_err_and(|why| why.ends_with("no route")));
+        assert!(Reading::find(&readings, "/c").unwrap().is_err());
+        assert_eq!(Reading::find(&readings, "/d"), None);
+        assert_eq!(read(json!([{"found": true}])).unwrap_err().message(), "logs[0].name is missing: add it");
+        assert_eq!(read(json!(null)).unwrap(), []);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use super::facts::{Alarm, Container, Found, Group, SideFacts, Task};
+use super::facts::{Alarm, Container, Found, Group, Kept, SideFacts, Task};
 use super::reference::{Answer, ReferenceKind};
 use super::task_definition::ContainerDefinition;
 use super::*;
@@ -102,7 +102,16 @@ fn good() -> Facts {
         alarms: Some(vec![Alarm { name: "checkout-cpu".into(), state: "OK".into() }]),
         resolved: references.iter().map(found).collect(),
         references,
+        logs: vec![Reading { name: "/ecs/checkout".into(), answer: Ok(json!({"Events": []})) }],
+        scans: vec![scan("COMPLETE", &json!({}))],
+        blue_kept: Some(Kept::Seconds(3_600)),
     }
+}
+
+fn scan(status: &str, counts: &Value) -> Reading {
+    let image = json!({"ImageScanStatus": {"Status": status},
+        "ImageScanFindingsSummary": {"FindingSeverityCounts": counts}});
+    Reading { name: IMAGE.into(), answer: Ok(json!({"ImageDetails": [image]})) }
 }
 
 fn checked(stage: Stage, facts: &Facts, weight: Option<f64>) -> Report {
@@ -295,6 +304,85 @@ fn new_tasks_run_stay_up_and_are_the_approved_image() {
 }
 
 #[test]
+fn a_line_of_a_panic_fails_unless_blue_wrote_it() {
+    let wrote = |stream: &str, more: Value| {
+        let line = json!({"LogStreamName": stream, "Message": "FATAL cannot start\n"});
+        let mut answer = json!({"Events": [line]});
+        answer["NextToken"] = more;
+        move |facts: &mut Facts| {
+            facts.logs[0].answer = Ok(answer);
+            facts.blue.as_mut().unwrap().tasks =
+                vec![Task { arn: "arn:aws:ecs:x:task/production/b1".into(), ..Task::default() }];
+        }
+    };
+    let after = |change: Box<dyn FnOnce(&mut Facts)>| after(Stage::AfterInstall, "logs-quiet", change);
+    let (result, reason) = after(Box::new(wrote("app/app/g1", json!(null))));
+    assert_eq!((result, reason.as_str()), (Outcome::Fail, "/ecs/checkout has \"FATAL cannot start\""));
+    assert_eq!(after(Box::new(wrote("app/app/b1", json!(null)))).0, Outcome::Pass);
+    assert_eq!(
+        after(Box::new(wrote("app/app/b1", json!("more")))).0,
+        Outcome::Unknown,
+        "green's may come after blue's"
+    );
+    let (result, reason) = after(Box::new(|facts| facts.logs[0].answer = Err("Denied".into())));
+    assert_eq!((result, reason.as_str()), (Outcome::Unknown, "/ecs/checkout could not be read: Denied"));
+    assert_eq!(after(Box::new(|facts| facts.logs.clear())).0, Outcome::Unknown);
+    let (result, reason) = after(Box::new(|facts| facts.references.clear()));
+    assert_eq!((result, reason.as_str()), (Outcome::Pass, "no log group is configured"));
+}
+
+#[test]
+fn findings_above_the_limit_fail_and_a_scan_is_waited_for() {
+    let mut entry = entry();
+    let deployment = entry.deployment.as_mut().unwrap();
+    let judged = |deployment: &Deployment, scans: Vec<Reading>| {
+        let facts = Facts { scans, ..good() };
+        let report = check(Stage::BeforeInstall, deployment, &facts, None);
+        let found = report.checks.into_iter().find(|check| check.name == "image-scan").expect("the check");
+        (found.result, found.reason)
+    };
+    let (result, reason) = judged(deployment, Vec::new());
+    assert_eq!((result, reason.as_str()), (Outcome::Pass, "entry.deployment.maxFindings sets no limit"));
+    deployment.max_findings = BTreeMap::from([("CRITICAL".into(), 0), ("HIGH".into(), 2)]);
+    assert_eq!(judged(deployment, vec![scan("COMPLETE", &json!({"HIGH": 2, "LOW": 90}))]).0, Outcome::Pass);
+    let (result, reason) = judged(deployment, vec![scan("ACTIVE", &json!({"CRITICAL": 1, "HIGH": 3}))]);
+    assert_eq!(result, Outcome::Fail);
+    let wanted = ["has 1 findings of severity CRITICAL, allowed are 0", "has 3 findings of severity HIGH"];
+    assert!(wanted.iter().all(|text| reason.contains(text)), "{reason}");
+    for (status, outcome) in [("IN_PROGRESS", Outcome::Wait), ("PENDING", Outcome::Wait), ("FAILED", Outcome::Unknown)]
+    {
+        assert_eq!(judged(deployment, vec![scan(status, &json!({}))]).0, outcome, "{status}");
+    }
+    assert_eq!(judged(deployment, vec![scan("COMPLETE", &json!(null))]).0, Outcome::Unknown);
+    assert_eq!(judged(deployment, Vec::new()).0, Outcome::Unknown);
+    let silent = Reading { name: IMAGE.into(), answer: Ok(json!({"ImageDetails": [{}]})) };
+    assert!(judged(deployment, vec![silent]).1.contains("was not scanned"));
+}
+
+#[test]
+fn codedeploy_keeps_blue_for_longer_than_green_is_judged() {
+    let mut item = samples::checkout();
+    item["controller"] = json!("CODE_DEPLOY");
+    item["deployment"]["application"] = json!("checkout");
+    item["deployment"]["deploymentGroup"] = json!("checkout");
+    let entry = samples::entry(item);
+    let kept = |blue_kept: Option<Kept>| {
+        let facts = Facts { blue_kept, ..good() };
+        let report = check(Stage::BeforeInstall, entry.deployment().unwrap(), &facts, None);
+        let found = report.checks.into_iter().find(|check| check.name == "blue-stays").expect("the check");
+        (found.result, found.reason)
+    };
+    assert_eq!(kept(Some(Kept::Forever)).0, Outcome::Pass);
+    assert_eq!(kept(Some(Kept::Seconds(960))).0, Outcome::Pass);
+    let (result, reason) = kept(Some(Kept::Seconds(900)));
+    assert_eq!(result, Outcome::Fail);
+    assert!(reason.ends_with("set the deployment group's terminationWaitTimeInMinutes to 16 or more"), "{reason}");
+    assert_eq!(kept(None).0, Outcome::Unknown);
+    let other = checked(Stage::BeforeInstall, &good(), None);
+    assert!(other.checks.iter().all(|check| check.name != "blue-stays"), "only CodeDeploy terminates it by itself");
+}
+
+#[test]
 fn traffic_alarms_and_blues_capacity_decide_over_a_shift() {
     let stage = Stage::Shift;
     assert_eq!(outcome(stage, "traffic-weights", |facts| facts.production = Some(route(95, 5))), Outcome::Wait);
@@ -347,7 +435,7 @@ fn the_answer_has_the_names_that_definitions_read() {
 proptest! {
     /// Whatever is taken from the facts, a stage never passes with more unknown than known.
     #[test]
-    fn less_knowledge_never_helps(stage in 0usize..7, taken in 0u32..512) {
+    fn less_knowledge_never_helps(stage in 0usize..7, taken in 0u32..1024) {
         let stage = Stage::ALL[stage];
         let mut facts = good();
         facts.production = Some(match stage {
@@ -370,6 +458,7 @@ proptest! {
         take(6, &mut |facts| facts.production = None);
         take(7, &mut |facts| facts.test = None);
         take(8, &mut |facts| facts.resolved.clear());
+        take(9, &mut |facts| facts.logs.clear());
         prop_assert_eq!(whole, Verdict::Pass);
         let less = checked(stage, &facts, None);
         let untouched = json!(less.checks.iter().filter(|check| check.result == Outcome::Pass).count());

@@ -1,7 +1,7 @@
 //! A use of something finite: is it over its limit, or on its way there?
 
 use super::examine::{self, Effect, Examined, Outcome};
-use super::metric::{Gauge, Leak};
+use super::metric::{Direction, Gauge, Leak};
 use super::text;
 use super::trend::{self, Trend};
 
@@ -30,10 +30,14 @@ pub(super) fn examine(metric: &Gauge, unit: &str) -> Examined {
 
 fn breach(metric: &Gauge, green: &[Option<f64>], unit: &str) -> Option<String> {
     let limit = metric.limit;
-    let row = limit.row(green, |value| value > limit.value, |_| true)?;
+    let (beyond, word) = match metric.direction {
+        Direction::HigherIsWorse => (f64::gt as fn(&f64, &f64) -> bool, "above"),
+        Direction::LowerIsWorse => (f64::lt as fn(&f64, &f64) -> bool, "below"),
+    };
+    let row = limit.row(green, |value| beyond(&value, &limit.value), |_| true)?;
     let last = text::quantity(row.last().copied().unwrap_or(limit.value), unit);
     let limit = text::quantity(limit.value, unit);
-    Some(format!("above its limit of {limit} for {} periods in a row, {last} in the last", row.len()))
+    Some(format!("{word} its limit of {limit} for {} periods in a row, {last} in the last", row.len()))
 }
 
 /// A use that may be rising.

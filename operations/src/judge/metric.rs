@@ -263,6 +263,8 @@ pub struct Gauge {
     pub period_seconds: u32,
     /// The limit.
     pub limit: HardLimit,
+    /// Which way is worse: beyond the limit is above it, or below.
+    pub direction: Direction,
     /// How a leak is recognised; absent where a rising use is no leak, as with CPU.
     pub leak: Option<Leak>,
     /// The least number of known points.
@@ -270,9 +272,10 @@ pub struct Gauge {
 }
 
 impl Gauge {
-    /// A use with a limit and no search for leaks.
+    /// A use with an upper limit and no search for leaks.
     pub fn new(green: Vec<Option<f64>>, period_seconds: u32, limit: HardLimit) -> Self {
-        Self { green, period_seconds, limit, leak: None, min_points: MIN_POINTS }
+        let direction = Direction::HigherIsWorse;
+        Self { green, period_seconds, limit, direction, leak: None, min_points: MIN_POINTS }
     }
 }
 

@@ -102,7 +102,7 @@ impl RecoveryWatcher {
     }
 
     /// The metrics of a cache's own nodes, where they are asked for. The first member speaks for the group.
-    async fn queries_of_cache(&self, request: &Request, cache: &Cache) -> Result<Vec<Query>, Error> {
+    async fn queries_of_cache(&self, request: &Request, cache: &Cache) -> Result<Vec<Query<'static>>, Error> {
         if !request.metrics.iter().any(|name| name == "cpu" || name == "memory") {
             return Ok(Vec::new());
         }

@@ -20,7 +20,12 @@ async fn images_are_found_by_tag_and_digest() {
     let described = call(&sandbox, &target("DescribeImages"), &described).await.json();
     assert_eq!(described["imageDetails"][0]["imageTags"], json!(["orders-87"]));
     let all = call(&sandbox, &target("DescribeImages"), &json!({"repositoryName": "orders"})).await.json();
-    assert_eq!(all["imageDetails"].as_array().unwrap().len(), 8, "three releases and five bad ones");
+    assert_eq!(all["imageDetails"].as_array().unwrap().len(), 9, "three releases and six bad ones");
+    assert_eq!(described["imageDetails"][0]["imageScanStatus"]["status"], "COMPLETE");
+    let found = json!({"repositoryName": "orders", "imageIds": [{"imageTag": "bad-findings"}]});
+    let found = call(&sandbox, &target("DescribeImages"), &found).await.json();
+    let counts = &found["imageDetails"][0]["imageScanFindingsSummary"]["findingSeverityCounts"];
+    assert_eq!(counts, &json!({"CRITICAL": 1, "HIGH": 2}));
     let gone = call(&sandbox, &target("BatchGetImage"), &json!({"repositoryName": "web", "imageIds": []})).await;
     assert!(gone.body.contains("com.amazonaws.ecr#RepositoryNotFoundException"));
     sandbox.shutdown().await;

@@ -86,6 +86,26 @@ pub(crate) async fn resolved(world: &World, identified: &Value) -> Value {
     json!(all)
 }
 
+/// What the state machine reads anew for each look: scans, and the lines of panics since green was created.
+pub(crate) async fn observed(world: &World, identified: &Value) -> Value {
+    let (mut logs, mut scans) = (Vec::new(), Vec::new());
+    for reference in identified["references"].as_array().expect("references") {
+        let name = &reference["name"];
+        if reference["kind"] == "log-group" {
+            let asked = json!({"logGroupName": name, "startTime": identified["green"]["createdAt"],
+                "filterPattern": "?panic ?PANIC ?fatal ?FATAL", "limit": 20});
+            let facts = send(world, "Logs_20140328.FilterLogEvents", asked).await;
+            logs.push(json!({"name": name, "found": true, "facts": facts}));
+        } else if reference["kind"] == "image" {
+            let tag = &reference["imageIds"][0]["ImageTag"];
+            let asked = json!({"repositoryName": reference["repositoryName"], "imageIds": [{"imageTag": tag}]});
+            let facts = send(world, "AmazonEC2ContainerRegistry_V20150921.DescribeImages", asked).await;
+            scans.push(json!({"name": name, "found": true, "facts": facts}));
+        }
+    }
+    json!({"logs": logs, "scans": scans})
+}
+
 /// The calls that changed something, as a plan lists them.
 pub(crate) fn sent(world: &World) -> Value {
     let changing = ["Create", "Update", "Register", "Modify", "Delete"];

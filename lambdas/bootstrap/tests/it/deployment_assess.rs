@@ -1,7 +1,7 @@
 //! `deployment-assess`.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use crate::deployment::{define, definition, payload, resolved, send};
+use crate::deployment::{define, definition, entry, observed, payload, resolved, send};
 use crate::support::{World, call, with};
 use deployment_act::Act;
 use deployment_assess::DeploymentAssess;
@@ -19,9 +19,17 @@ async fn asked(world: &World, service: &str, deployment: &Value, operation: &str
 
 /// Identifies a deployment and checks a stage.
 async fn checked(world: &World, service: &str, deployment: &Value, stage: &str, weight: Value) -> (Value, Value) {
+    checked_by(world, entry(service), deployment, stage, weight).await
+}
+
+/// The same with this catalogue entry.
+async fn checked_by(world: &World, entry: Value, deployment: &Value, stage: &str, weight: Value) -> (Value, Value) {
+    let service = entry["service"].as_str().unwrap();
     let identified = asked(world, service, deployment, "identify", json!({})).await;
     let references = resolved(world, &identified).await;
-    let more = json!({"stage": stage, "identified": identified, "references": references, "weight": weight});
+    let more = json!({"stage": stage, "identified": identified, "references": references, "weight": weight,
+        "entry": entry});
+    let more = with(more, observed(world, &identified).await);
     let report = asked(world, service, deployment, "check", more).await;
     (identified, report)
 }
@@ -69,10 +77,15 @@ impl Release {
 
     /// Judges the last minutes at the last look.
     async fn judged(&self, world: &World, weight: u32, look: u32) -> Value {
+        self.judged_by(world, weight, look, entry("checkout")).await
+    }
+
+    /// The same with this catalogue entry.
+    async fn judged_by(&self, world: &World, weight: u32, look: u32, entry: Value) -> Value {
         let identified = asked(world, "checkout", &self.deployment, "identify", json!({})).await;
         let minutes = 16 * i64::from(look) / 4;
         let more = json!({"stage": "shift", "identified": identified, "startedAt": world.now() - minutes * 60_000,
-            "look": look, "looks": 4, "windowSeconds": 960, "weight": weight});
+            "look": look, "looks": 4, "windowSeconds": 960, "weight": weight, "entry": entry});
         asked(world, "checkout", &self.deployment, "judge", more).await
     }
 }
@@ -119,7 +132,7 @@ async fn a_good_revision_may_be_installed() {
     kinds.dedup();
     assert_eq!(kinds, ["image", "parameter", "secret", "role", "log-group", "subnet"]);
     assert_eq!(report["verdict"], "PASS", "{report}");
-    assert_eq!(report["checks"].as_array().unwrap().len(), 13);
+    assert_eq!(report["checks"].as_array().unwrap().len(), 14);
     assert!(!report["evidence"].as_array().unwrap().is_empty());
 }
 
@@ -178,6 +191,40 @@ async fn a_crash_loop_fails_at_once() {
     world.minutes(3);
     let (_, report) = checked(&world, "checkout", &release.deployment, "after-install", json!(null)).await;
     assert_eq!((&report["verdict"], result(&report, "green-stays-up")), (&json!("FAIL"), "fail"), "{report}");
+    assert_eq!(result(&report, "logs-quiet"), "fail", "{report}");
+    assert!(report["reasons"].to_string().contains("FATAL cannot start"), "{report}");
+}
+
+#[tokio::test]
+async fn lines_that_cannot_be_read_are_not_quiet() {
+    let world = World::start().await;
+    let release = Release::until(&world, &definition("checkout", 62), "create-green", json!(null)).await;
+    world.minutes(3);
+    let identified = asked(&world, "checkout", &release.deployment, "identify", json!({})).await;
+    let references = resolved(&world, &identified).await;
+    let unread = [json!([]), json!([{"name": "/ecs/production/checkout", "found": false, "error": "Denied"}])];
+    for logs in unread {
+        let more = json!({"stage": "after-install", "identified": identified, "references": references, "logs": logs});
+        let report = asked(&world, "checkout", &release.deployment, "check", more).await;
+        assert_eq!((&report["verdict"], result(&report, "logs-quiet")), (&json!("INCONCLUSIVE"), "unknown"));
+    }
+}
+
+#[tokio::test]
+async fn an_image_with_findings_above_the_limit_is_not_installed() {
+    let world = World::start().await;
+    let bad = define(&world, "checkout", "bad-findings").await;
+    let mut strict = entry("checkout");
+    strict["deployment"]["maxFindings"] = json!({"CRITICAL": 0, "HIGH": 2});
+    let checked = async |entry: &Value, revision: &str| {
+        checked_by(&world, entry.clone(), &task_set(revision), "before-install", json!(null)).await.1
+    };
+    let report = checked(&strict, &bad).await;
+    assert_eq!((&report["verdict"], result(&report, "image-scan")), (&json!("FAIL"), "fail"), "{report}");
+    let reason = report["reasons"][0].as_str().unwrap();
+    assert!(reason.ends_with("has 1 findings of severity CRITICAL, allowed are 0"), "{reason}");
+    assert_eq!(checked(&strict, &definition("checkout", 62)).await["verdict"], "PASS");
+    assert_eq!(checked(&entry("checkout"), &bad).await["verdict"], "PASS", "the catalogue sets no limit");
 }
 
 #[tokio::test]
@@ -257,6 +304,28 @@ async fn a_good_revision_passes_beside_the_old_one_and_a_slow_one_fails() {
 }
 
 #[tokio::test]
+async fn the_business_must_not_fall_below_its_floor() {
+    let world = World::start().await;
+    let release = Release::until(&world, &definition("checkout", 62), "shift", json!(25)).await;
+    world.minutes(17);
+    let judged = async |metric: &str, floor: u32| {
+        let mut own = entry("checkout");
+        own["deployment"]["metrics"] = json!([{"name": "orders placed", "namespace": "AWS/ECS", "metric": metric,
+            "dimensions": {"ClusterName": "production", "ServiceName": "checkout"}, "statistic": "Average",
+            "floor": floor}]);
+        release.judged_by(&world, 25, 4, own).await
+    };
+    assert_eq!(judged("CPUUtilization", 1).await["verdict"], "PASS");
+    assert_eq!(judged("OrdersPlaced", 1).await["verdict"], "INCONCLUSIVE");
+    let report = judged("CPUUtilization", 99).await;
+    assert_eq!(report["verdict"], "FAIL", "{report}");
+    let metrics = report["metrics"].as_array().unwrap();
+    let failed = metrics.iter().find(|metric| metric["verdict"] == "FAIL").unwrap();
+    assert_eq!(failed["name"], "orders placed");
+    assert!(report["reasons"].to_string().contains("below its limit of 99"), "{report}");
+}
+
+#[tokio::test]
 async fn with_all_traffic_and_no_history_the_objectives_decide() {
     let world = World::start().await;
     let release = Release::until(&world, &definition("checkout", 62), "shift", json!(100)).await;
@@ -287,6 +356,7 @@ async fn codedeploy_knows_its_sides_by_their_labels() {
     let (identified, report) = checked(&world, "orders", &deployment, "before-install", json!(null)).await;
     assert_eq!(identified["taskDefinition"], definition("orders", 88), "from the AppSpec");
     assert_eq!(report["verdict"], "PASS", "{report}");
+    assert_eq!(result(&report, "blue-stays"), "pass", "an hour");
     world.minutes(5);
     let (identified, report) = checked(&world, "orders", &deployment, "production", json!(null)).await;
     assert_eq!((&identified["blue"]["weight"], &identified["green"]["weight"]), (&json!(0), &json!(100)));

@@ -14,7 +14,7 @@ use operations::time::Millis;
 /// As [`read_every`].
 pub async fn read(
     client: &aws_sdk_cloudwatch::Client,
-    queries: &[Query],
+    queries: &[Query<'_>],
     from: Millis,
     until: Millis,
 ) -> Result<Readings, Error> {
@@ -28,7 +28,7 @@ pub async fn read(
 /// empty series, no error.
 pub async fn read_every(
     client: &aws_sdk_cloudwatch::Client,
-    queries: &[Query],
+    queries: &[Query<'_>],
     period_seconds: i32,
     from: Millis,
     until: Millis,
@@ -79,7 +79,7 @@ fn complete(result: &aws_sdk_cloudwatch::types::MetricDataResult, more: bool) ->
     Err(Error::new(Kind::DataUnavailable, message))
 }
 
-fn data_query(query: &Query, period_seconds: i32) -> MetricDataQuery {
+fn data_query(query: &Query<'_>, period_seconds: i32) -> MetricDataQuery {
     let dimension = |(name, value): &(&str, String)| Dimension::builder().name(*name).value(value).build();
     let metric = Metric::builder()
         .namespace(query.namespace)

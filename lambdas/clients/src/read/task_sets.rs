@@ -35,6 +35,7 @@ fn task_set(set: &ecs::TaskSet) -> TaskSet {
         task_definition: set.task_definition().unwrap_or_default().to_owned(),
         desired: count(set.computed_desired_count()),
         running: count(set.running_count()),
+        created_at: set.created_at().and_then(|at| at.to_millis().ok()),
         scale: set.scale().map_or(100.0, |scale| scale.value()),
         template: Template {
             launch_type: set.launch_type().map(|kind| kind.as_str().to_owned()),

@@ -421,7 +421,11 @@ fn unreadable(order: &execution::TaskOrder) -> Option<String> {
 
 fn judged(payload: &serde_json::Value) -> Result<(), operations::Error> {
     operations::gate::identified::Known::of_payload(payload)?;
-    operations::gate::Resolved::of_payload(payload).map(drop)
+    operations::gate::Resolved::of_payload(payload)?;
+    for field in ["logs", "scans"] {
+        operations::gate::Reading::of_payload(payload, field)?;
+    }
+    Ok(())
 }
 
 fn acting(payload: &serde_json::Value) -> Result<(), operations::Error> {

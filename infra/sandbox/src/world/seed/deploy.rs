@@ -20,12 +20,13 @@ use crate::world::{Place, TaskDefinition};
 
 const BALANCER: &str = "app/production/50dc6c495c0c9188";
 /// Image tags of bad releases that every repository holds.
-const BAD_TAGS: [(&str, Behaviour); 5] = [
+const BAD_TAGS: [(&str, Behaviour); 6] = [
     ("bad-latency", Behaviour::Latency),
     ("bad-errors", Behaviour::ErrorRate),
     ("bad-crash", Behaviour::CrashLoop),
     ("bad-start", Behaviour::SlowStart),
     ("bad-memory", Behaviour::MemoryLeak),
+    ("bad-findings", Behaviour::Good),
 ];
 
 /// What is particular to one blue/green service.
