@@ -188,7 +188,7 @@ async fn the_examples_pass_and_the_unsafe_one_is_refused() {
     };
     copy("orders");
     assert_eq!(world.applied("expand").await, [1, 2, 3]);
-    // The unsafe folder is the safe one with one more file.
+    // The unsafe folder has one more file.
     copy("orders-unsafe");
     let (name, message) = world.refused("expand").await;
     assert_eq!(name, "Migrate.UnsafeStatement");
