@@ -58,11 +58,17 @@ fn reason(deployment: &ServiceDeployment) -> Node {
     if deployment.reason.is_empty() { Node::Absent } else { deployment.reason.as_str().into() }
 }
 
-fn describe(world: &World, input: &Input) -> Result<Node, Failure> {
-    let arns = input.texts("serviceDeploymentArns")?;
+/// The ARNs that a call describes: at least one, and no more than a page.
+fn arns<'a>(input: &'a Input, name: &str) -> Result<Vec<&'a str>, Failure> {
+    let arns = input.texts(name)?;
     if arns.is_empty() || arns.len() > 20 {
-        return Err(input.invalid("serviceDeploymentArns must have between 1 and 20 entries."));
+        return Err(input.invalid(&format!("{name} must have between 1 and 20 entries.")));
     }
+    Ok(arns)
+}
+
+fn describe(world: &World, input: &Input) -> Result<Node, Failure> {
+    let arns = arns(input, "serviceDeploymentArns")?;
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in arns {
         match world.native.find(arn) {
@@ -278,10 +284,7 @@ fn read_hook(input: &Input) -> Result<Hook, Failure> {
 }
 
 fn describe_revisions(world: &World, input: &Input) -> Result<Node, Failure> {
-    let arns = input.texts("serviceRevisionArns")?;
-    if arns.is_empty() || arns.len() > 20 {
-        return Err(input.invalid("serviceRevisionArns must have between 1 and 20 entries."));
-    }
+    let arns = arns(input, "serviceRevisionArns")?;
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for arn in arns {
         let known = |revision: &&Revision| world.revision_arn(&revision.service, &revision.id) == arn;
