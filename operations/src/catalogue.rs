@@ -1,8 +1,10 @@
 //! The target catalogue: one entry per thing that automation may touch.
 
 pub mod deployment;
+pub mod optimization;
 
 pub use deployment::{BusinessMetric, Deployment};
+pub use optimization::Optimization;
 
 use crate::error::{Error, Kind};
 use crate::field::Object;
@@ -43,6 +45,8 @@ pub struct Entry {
     pub frozen_until: Option<Millis>,
     /// How a service is released; only an `ecs-service` has it.
     pub deployment: Option<Deployment>,
+    /// What may be optimised about it; only an `ecs-service` has anything.
+    pub optimization: Optimization,
 }
 
 /// What kind of resource an entry is.
@@ -196,6 +200,7 @@ impl Entry {
             depends_on: item.texts("dependsOn")?,
             frozen_until: frozen_until(&item)?,
             deployment: deployment_block(&item)?,
+            optimization: optimization_block(&item)?,
         })
     }
 
@@ -282,6 +287,15 @@ fn deployment_block(item: &Object<'_>) -> Result<Option<Deployment>, Error> {
     match item.get("deployment") {
         None => Ok(None),
         Some(_) => Err(item.error("deployment", "belongs to entries of kind ecs-service: remove it")),
+    }
+}
+
+fn optimization_block(item: &Object<'_>) -> Result<Optimization, Error> {
+    match item.get("optimization") {
+        Some(_) if item.text("kind")? != "ecs-service" => {
+            Err(item.error("optimization", "belongs to entries of kind ecs-service: remove it"))
+        }
+        _ => Optimization::parse(item),
     }
 }
 

@@ -12,15 +12,16 @@ pub mod diagnosis;
 pub mod error;
 pub mod field;
 pub mod gate;
+pub mod history;
 pub mod incident;
 pub mod judge;
 pub mod message;
-
 pub mod metrics;
 pub mod migration;
 pub mod plan;
 pub mod policy;
 pub mod probe;
+pub mod proposal;
 pub mod snapshot;
 pub mod symptom;
 pub mod time;
