@@ -33,6 +33,14 @@ pub enum Occasion {
     Planned,
     /// The workflow could not help.
     Failed,
+    /// A change of a service was watched and stays.
+    Kept,
+    /// A change of a service made things worse and was taken back.
+    Reverted,
+    /// What a change has saved was measured.
+    Measured,
+    /// A regular report.
+    Report,
 }
 
 impl Occasion {
@@ -45,6 +53,10 @@ impl Occasion {
             "rejected" => Occasion::Rejected,
             "planned" => Occasion::Planned,
             "failed" => Occasion::Failed,
+            "kept" => Occasion::Kept,
+            "reverted" => Occasion::Reverted,
+            "measured" => Occasion::Measured,
+            "report" => Occasion::Report,
             _ => return None,
         })
     }
@@ -56,8 +68,9 @@ impl Occasion {
             Occasion::Started => "\u{1F7E0}",
             Occasion::Progress => "\u{1F535}",
             Occasion::Approval => "\u{1F7E1}",
-            Occasion::Resolved => "\u{1F7E2}",
-            Occasion::Rejected | Occasion::Planned => "\u{26AA}",
+            Occasion::Reverted => "\u{1F7E0}",
+            Occasion::Resolved | Occasion::Kept => "\u{1F7E2}",
+            Occasion::Rejected | Occasion::Planned | Occasion::Measured | Occasion::Report => "\u{26AA}",
         }
     }
 
@@ -71,6 +84,10 @@ impl Occasion {
             Occasion::Rejected => "not acted on",
             Occasion::Planned => "planned, nothing changed",
             Occasion::Failed => "automation failed",
+            Occasion::Kept => "changed for good",
+            Occasion::Reverted => "change taken back",
+            Occasion::Measured => "saving measured",
+            Occasion::Report => "report",
         }
     }
 }
@@ -99,7 +116,7 @@ impl Message {
         let occasion = match payload.get("operation") {
             None | Some(Value::Null) => Occasion::Attention,
             Some(name) => name.as_str().and_then(Occasion::from_name).ok_or_else(|| {
-                let known = "started, progress, approval, resolved, rejected, planned, failed";
+                let known = "started, progress, approval, resolved, rejected, planned, failed, kept, reverted, measured, report";
                 Error::new(Kind::InvalidInput, format!("operation must be one of {known}"))
             })?,
         };

@@ -28,9 +28,10 @@ const PLATFORM: [&str; 14] = [
 
 /// Exceptions of the services that definitions call, by the prefix that their integration gives them. The modelled
 /// ones are those of the service's API reference; the generic one and `SdkClientException` are the Java SDK's.
-const SERVICES: [(&str, &[&str]); 13] = [
+const SERVICES: [(&str, &[&str]); 17] = [
     ("CloudWatchLogs", &["CloudWatchLogsException", "ServiceUnavailableException"]),
     ("CodeDeploy", &["CodeDeployException", "LifecycleEventAlreadyCompletedException", "ThrottlingException"]),
+    ("CostExplorer", &["CostExplorerException", "LimitExceededException"]),
     (
         "DynamoDB",
         &[
@@ -66,7 +67,10 @@ const SERVICES: [(&str, &[&str]); 13] = [
             "ThrottlingException",
         ],
     ),
+    ("ElasticLoadBalancingV2", &["ElasticLoadBalancingV2Exception"]),
+    ("EventBridge", &["AmazonEventBridgeException", "FailedEntry", "InternalException"]),
     ("Iam", &["IamException", "ServiceFailureException"]),
+    ("Rds", &["RdsException"]),
     ("SecretsManager", &["InternalServiceErrorException", "SecretsManagerException"]),
     ("Ssm", &["SsmException", "InternalServerErrorException", "ThrottlingException"]),
     ("Sfn", &["ExecutionDoesNotExistException", "SfnException"]),
@@ -85,7 +89,7 @@ const SERVICES: [(&str, &[&str]); 13] = [
 /// Declared errors that belong to workflows which do not exist yet.
 const LATER: [&str; 2] = ["Image.", "Lambda.UpdateInProgress"];
 
-/// Declared errors of deployments and their migrations: no incident ends with them.
+/// Declared errors of deployments and their migrations: no incident and no optimisation ends with them.
 const OF_DEPLOYMENTS: [&str; 4] = ["Migrate.", "Ops.CanaryFailed", "Ops.SmokeTestFailed", "Ops.UnhealthyTarget"];
 
 fn is_later(kind: OpsError) -> bool {
@@ -145,14 +149,26 @@ fn every_error_name_in_a_definition_exists() {
     }
 }
 
+/// The workflows that route a failure by the class of its error.
+const ROUTING: [&str; 7] = [
+    "incident-remediation",
+    "deployment-validation",
+    "blue-green-deployment",
+    "optimization",
+    "scaling-optimization",
+    "cost-optimization",
+    "observed-change",
+];
+
 #[test]
 fn every_declared_error_is_routed_by_its_class() {
-    for name in ["incident-remediation", "deployment-validation", "blue-green-deployment"] {
+    for name in ROUTING {
         let assigned = named(name).definition().machine.states["Prepare letter"].flow.assign.clone();
         let assigned = assigned.unwrap_or_else(|| panic!("{name}: an Assign"));
         let classes = assigned.get("classes").and_then(Value::as_object).expect("the classes");
         let advice = assigned.get("advice").and_then(Value::as_object).expect("the advice");
-        let at_home = |kind: &OpsError| !is_later(*kind) && (name != "incident-remediation" || !of_deployments(*kind));
+        let of_releases = ["deployment-validation", "blue-green-deployment"].contains(&name);
+        let at_home = |kind: &OpsError| !is_later(*kind) && (of_releases || !of_deployments(*kind));
         for kind in OpsError::ALL.into_iter().filter(at_home) {
             let class = classes.get(kind.name()).and_then(Value::as_str);
             let declared = format!("{:?}", kind.class()).to_lowercase();
