@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: real incidents and releases, handled by the real binaries on this machine, before your eyes.
+//! `cargo xtask demo`: real incidents, releases and optimisations, handled by the real binaries on this machine, before
+//! your eyes.
 
 mod control;
 mod deployment;
@@ -6,6 +7,7 @@ mod ending;
 mod incidents;
 mod leftovers;
 mod lines;
+mod optimization;
 mod stack;
 
 use std::path::Path;
@@ -25,12 +27,12 @@ pub(crate) struct Options {
     /// What is shown
     #[arg(value_enum, default_value_t = Subject::Incidents)]
     subject: Subject,
-    /// Virtual seconds per real second [default: 30 for incidents, 60 for releases]
+    /// Virtual seconds per real second [default: 30 for incidents, 60 for releases, 1 for optimisation, which skips]
     #[arg(long)]
     time_scale: Option<u32>,
-    /// Longest time the stories of one act may take, in real seconds
-    #[arg(long, default_value_t = 180)]
-    limit: u64,
+    /// Longest time the stories of one act may take, in real seconds [default: 180, and 600 for optimisation]
+    #[arg(long)]
+    limit: Option<u64>,
 }
 
 impl Options {
@@ -38,6 +40,23 @@ impl Options {
         self.time_scale.unwrap_or(match self.subject {
             Subject::Incidents => 30,
             Subject::Deployment => 60,
+            Subject::Optimization => 1,
+        })
+    }
+
+    fn explain_time(&self) {
+        if self.subject == Subject::Optimization {
+            println!("  time in which nothing happens is skipped, for the engine, the workers and the sandbox alike");
+            return;
+        }
+        println!("  time is accelerated: {} virtual seconds pass in each real one", self.time_scale());
+        println!("  (waits, time-outs, retries and the sandbox's clock alike; durations below are virtual)");
+    }
+
+    fn limit(&self) -> u64 {
+        self.limit.unwrap_or(match self.subject {
+            Subject::Incidents | Subject::Deployment => 180,
+            Subject::Optimization => 600,
         })
     }
 }
@@ -49,6 +68,8 @@ enum Subject {
     Incidents,
     /// Releases that are judged at every stage, and rolled back where they are bad
     Deployment,
+    /// A month in which six services are analysed, changed, watched and measured
+    Optimization,
 }
 
 /// Builds, starts, tells the stories, shows their timelines, stops.
@@ -59,8 +80,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     println!("✓ built ({})", readable(begin.elapsed()));
     let scene = Scene::set(root, options.subject)?;
     let mut stack = Stack::start(root, &programs, &scene.setting(), options.time_scale())?;
-    println!("  time is accelerated: {} virtual seconds pass in each real one", options.time_scale());
-    println!("  (waits, time-outs, retries and the sandbox's clock alike; durations below are virtual)");
+    options.explain_time();
     let told = scene.tell(root, &mut stack, options);
     if told.is_err() {
         stack.explain();
@@ -78,6 +98,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
 enum Scene {
     Incidents(Option<Redis>),
     Deployment(deployment::Scene),
+    Optimization,
 }
 
 impl Scene {
@@ -85,6 +106,7 @@ impl Scene {
         Ok(match subject {
             Subject::Incidents => Self::Incidents(Redis::start()?),
             Subject::Deployment => Self::Deployment(deployment::Scene::new(root)?),
+            Subject::Optimization => Self::Optimization,
         })
     }
 
@@ -92,6 +114,7 @@ impl Scene {
         match self {
             Self::Incidents(redis) => incidents::setting(redis.as_ref()),
             Self::Deployment(scene) => scene.setting(),
+            Self::Optimization => optimization::setting(),
         }
     }
 
@@ -99,6 +122,7 @@ impl Scene {
         match self {
             Self::Incidents(redis) => incidents::tell(stack, redis.as_ref(), options),
             Self::Deployment(scene) => deployment::tell(root, stack, scene, options),
+            Self::Optimization => optimization::tell(root, stack, options),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::process;
 
 /// The programs that the demo and the end-to-end tests run, and the packages they come from.
 const PROGRAMS: &[&str] =
-    &["stepwright", "bootstrap", "recovery-watcher", "smoke-tester", "migration-runner", "sandbox"];
+    &["stepwright", "bootstrap", "load-replayer", "recovery-watcher", "smoke-tester", "migration-runner", "sandbox"];
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {

@@ -60,6 +60,11 @@ impl Control {
         self.get("state")
     }
 
+    /// What the fleet's services did, day by day.
+    pub(crate) fn days(&self) -> Result<Value, Failure> {
+        self.get("days")
+    }
+
     fn get(&self, page: &str) -> Result<Value, Failure> {
         self.ask("GET", &format!("/_sandbox/{page}"), &[], "")
     }

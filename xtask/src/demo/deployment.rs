@@ -41,7 +41,11 @@ impl Scene {
         if let Some(postgres) = &self.postgres {
             migrations.environment.push(("DATABASE_URL", postgres.url()));
         }
-        Setting { workers: vec![Worker::new("smoke-tester"), migrations], environment: Vec::new() }
+        Setting {
+            workers: vec![Worker::new("smoke-tester"), migrations],
+            environment: Vec::new(),
+            arguments: Vec::new(),
+        }
     }
 }
 
@@ -75,7 +79,7 @@ pub(super) fn tell(root: &Path, stack: &mut Stack, scene: &Scene, options: &Opti
             println!("{}{}", story.prefix(), story.premise);
         }
         println!();
-        told.extend(follow::follow(stack, &stage, now, Duration::from_secs(options.limit))?);
+        told.extend(follow::follow(stack, &stage, now, Duration::from_secs(options.limit()))?);
     }
     for Told { story, executions, .. } in &told {
         for (name, ending) in executions {

@@ -17,7 +17,8 @@ use story::{Stage, Story};
 
 /// What the stories need beside the engine.
 pub(super) fn setting(redis: Option<&Redis>) -> Setting {
-    let mut setting = Setting { workers: vec![Worker::new("recovery-watcher")], environment: Vec::new() };
+    let mut setting =
+        Setting { workers: vec![Worker::new("recovery-watcher")], environment: Vec::new(), arguments: Vec::new() };
     setting.workers[0].environment.push(("DB_INSTANCE_ID", "orders-db".to_owned()));
     if let Some(redis) = redis {
         let port = redis.port().to_string();
@@ -55,7 +56,7 @@ fn play(stack: &mut Stack, stage: &Stage, stories: Vec<Story>, options: &Options
         (story.prepare)(stage)?;
     }
     println!();
-    Follower::new(stack, stage, stories, Duration::from_secs(options.limit)).run()
+    Follower::new(stack, stage, stories, Duration::from_secs(options.limit())).run()
 }
 
 fn summarise(told: &[Told]) -> Result<(), Failure> {

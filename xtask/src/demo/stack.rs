@@ -28,6 +28,8 @@ pub(crate) struct Setting {
     pub(crate) workers: Vec<Worker>,
     /// More environment for the server and its sandbox.
     pub(crate) environment: Vec<(&'static str, String)>,
+    /// More arguments for the server.
+    pub(crate) arguments: Vec<&'static str>,
 }
 
 /// An activity worker; its activity has the same name.
@@ -62,6 +64,8 @@ struct Ready {
     sandbox: String,
     /// Virtual seconds per real second, and the instant at which both agree: for every other process.
     time: [String; 2],
+    /// The file that says how much time was skipped, where any may be.
+    skipped: Option<String>,
 }
 
 impl Stack {
@@ -80,7 +84,7 @@ impl Stack {
         let mut serve = Command::new(&programs["stepwright"]);
         serve.args(["serve", "--port", "0", "--output", "json", "--aws-endpoint", "sandbox", "--region", REGION]);
         serve.args(["--no-workers", "--time-scale", &time_scale.to_string()]).arg("--data-dir").arg(data.path());
-        serve.arg("--lambda-binary").arg(&programs["bootstrap"]);
+        serve.arg("--lambda-binary").arg(&programs["bootstrap"]).args(&setting.arguments);
         serve.current_dir(root).stdout(Stdio::piped()).stderr(log(&logs, "stepwright")?);
         serve.envs(setting.environment.iter().map(|(name, value)| (*name, value)));
         let mut server = Service::start(serve, "stepwright serve")?;
@@ -105,6 +109,7 @@ impl Stack {
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", REGION);
         let [scale, origin] = &self.ready.time;
         command.env("OPS_TIME_SCALE", scale).env("OPS_TIME_ORIGIN", origin);
+        command.envs(self.ready.skipped.iter().map(|file| ("OPS_TIME_SKIPPED_FILE", file)));
         command.envs(worker.environment.iter().map(|(name, value)| (*name, value)));
         let log = log(&self.logs, worker.name)?;
         command.stdout(log.try_clone().during(|| "the worker's log".to_owned())?).stderr(log);
@@ -275,7 +280,8 @@ impl Ready {
         let text = |name: &str| document[name].as_str().map(str::to_owned);
         let number = |name: &str| document[name].is_number().then(|| document[name].to_string());
         let time = [number("timeScale")?, number("timeOrigin")?];
-        Some(Self { engine: text("stepFunctions")?, sandbox: text("sandbox")?, time })
+        let skipped = text("timeSkippedFile");
+        Some(Self { engine: text("stepFunctions")?, sandbox: text("sandbox")?, time, skipped })
     }
 }
 
