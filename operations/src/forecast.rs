@@ -19,12 +19,14 @@ use crate::history::{HOUR_MS, History};
 use crate::time::Millis;
 use backtest::{Tested, first_origin, tasks, test_all};
 use serde::Serialize;
-use training::{HEAD, Training};
+use training::{HEAD, LEAST_LOAD, MOST_LOAD, Training};
 
 /// How many hours are forecast.
 pub const HORIZON: usize = 24;
 /// How many days are backtested where the request does not say.
 pub const BACKTEST_DAYS: usize = 14;
+/// The percentile of the residuals that a plan adds where the request does not say.
+pub const MARGIN_PERCENTILE: f64 = 90.0;
 
 /// What to forecast, and from what.
 #[derive(Debug, Clone, Copy)]
@@ -34,16 +36,21 @@ pub struct Request<'a> {
     /// What deployments, incidents and holidays touched (from, until): hours that begin before `until` and end after
     /// `from` are not learned from and not tested on.
     pub touched: &'a [(Millis, Millis)],
-    /// The load of one task that is used as much as it shall be, above 0, in the unit of `load`.
+    /// The load of one task that is used as much as it shall be, 10⁻¹⁵ to 10¹⁵ in the unit of `load`.
     pub load_per_task: f64,
     /// How many of the last days are backtested, 1 or more; fewer where the history is short.
     pub backtest_days: usize,
+    /// The percentile of the residuals that a plan adds to a forecast, 50 to 100: higher for more tasks and fewer
+    /// hours that are short of them. A service of many tasks, which round nothing up, needs 95 to 98 for the gate.
+    pub margin_percentile: f64,
 }
 
 impl<'a> Request<'a> {
-    /// A forecast from a history that nothing touched, with a backtest of two weeks.
+    /// A forecast from a history that nothing touched, with a backtest of [`BACKTEST_DAYS`] and a margin of the
+    /// [`MARGIN_PERCENTILE`].
     pub fn new(load: &'a History, load_per_task: f64) -> Self {
-        Self { load, touched: &[], load_per_task, backtest_days: BACKTEST_DAYS }
+        let (backtest_days, margin_percentile) = (BACKTEST_DAYS, MARGIN_PERCENTILE);
+        Self { load, touched: &[], load_per_task, backtest_days, margin_percentile }
     }
 }
 
@@ -108,7 +115,7 @@ pub fn forecast(request: &Request<'_>) -> Result<Forecast, Error> {
         let too_little = too_little(&training, first_origin(&training, request.backtest_days));
         open = failures.is_empty() && too_little.is_empty();
         reasons.push(gate::summary(&champion.backtest));
-        reasons.extend(failures.iter().map(|failure| format!("reactive only: no method passes; {failure}")));
+        reasons.extend(failures.iter().map(|failure| format!("reactive only: no method passes, {failure}")));
         reasons.extend(too_little);
     }
     reasons.extend(gaps(&training));
@@ -130,7 +137,7 @@ pub fn forecast(request: &Request<'_>) -> Result<Forecast, Error> {
 ///
 /// # Errors
 /// `Ops.InvalidInput` naming the field when the request makes no sense; `Ops.InsufficientSamples` when the history has
-/// less than two weeks to learn from and a day to test on, or no load.
+/// less than two weeks to learn from and a day to test on, or a mean load below 10⁻¹⁵.
 pub fn backtest(request: &Request<'_>) -> Result<Vec<Backtest>, Error> {
     Ok(test(&prepare(request)?, request)?.into_iter().map(|tested| tested.backtest).collect())
 }
@@ -151,19 +158,23 @@ pub fn ahead(request: &Request<'_>, method: Method) -> Result<[f64; HORIZON], Er
 
 fn prepare(request: &Request<'_>) -> Result<Training, Error> {
     let load_per_task = request.load_per_task;
-    if !(load_per_task.is_finite() && load_per_task > 0.0) {
-        return Err(Error::new(Kind::InvalidInput, format!("load_per_task must be above 0, not {load_per_task}")));
-    }
-    if request.backtest_days == 0 {
-        return Err(Error::new(Kind::InvalidInput, "backtest_days must be 1 or more, not 0"));
-    }
-    Training::new(request)
+    let percentile = request.margin_percentile;
+    let problem = if !(LEAST_LOAD..=MOST_LOAD).contains(&load_per_task) {
+        format!("load_per_task must be from {LEAST_LOAD:e} to {MOST_LOAD:e}, not {load_per_task}")
+    } else if request.backtest_days == 0 {
+        "backtest_days must be 1 or more, not 0".to_owned()
+    } else if !(50.0..=100.0).contains(&percentile) {
+        format!("margin_percentile must be from 50 to 100, not {percentile}")
+    } else {
+        return Training::new(request);
+    };
+    Err(Error::new(Kind::InvalidInput, problem))
 }
 
 fn test(training: &Training, request: &Request<'_>) -> Result<Vec<Tested>, Error> {
     enough(training, HEAD + HORIZON, "a forecast needs")?;
-    if training.mean() <= 0.0 {
-        return Err(insufficient("the history has no load above 0: there is nothing to forecast".to_owned()));
+    if training.mean() < LEAST_LOAD {
+        return Err(insufficient("the history has no load to speak of: there is nothing to forecast".to_owned()));
     }
     let first = first_origin(training, request.backtest_days);
     if training.coverage(first) <= 0.0 {
@@ -172,7 +183,7 @@ fn test(training: &Training, request: &Request<'_>) -> Result<Vec<Tested>, Error
             training.len() - first
         )));
     }
-    Ok(test_all(training, first, request.load_per_task))
+    Ok(test_all(training, first, request))
 }
 
 fn insufficient(message: String) -> Error {

@@ -1,14 +1,12 @@
 //! The rolling-origin backtest: every day of the last weeks is forecast from what was known before it.
 
-use super::HORIZON;
 use super::method::Method;
 use super::training::{HEAD, Training};
+use super::{HORIZON, Request};
 use crate::history::{HOURS_OF_WEEK, percentile_of_sorted};
 use serde::Serialize;
 use std::collections::VecDeque;
 
-/// The percentile of the residuals that a plan adds to a forecast.
-const MARGIN_PERCENTILE: f64 = 90.0;
 /// What a plan adds before there are two days of residuals, as a share.
 const FIRST_MARGIN: f64 = 0.15;
 /// The residuals from which a margin is taken, in hours.
@@ -35,8 +33,8 @@ pub struct Backtest {
     pub under_provisioned_percent: f64,
     /// Planned task-hours as a multiple of those needed; absent when none were needed.
     pub capacity_factor: Option<f64>,
-    /// What a plan adds to a forecast now, as a share: the 90th percentile of the relative residuals of the last 168
-    /// measured hours, 0 or more; 0.15 before there are 48 of them.
+    /// What a plan adds to a forecast now, as a share: the percentile asked for of the relative residuals of the last
+    /// 168 measured hours, 0 or more; 0.15 before there are 48 of them.
     pub margin: f64,
 }
 
@@ -88,17 +86,19 @@ pub(super) fn tasks(load: f64, load_per_task: f64) -> f64 {
 }
 
 /// Tests every method on the hours from `first` on, which are whole days, some of them measured.
-pub(super) fn test_all(training: &Training, first: usize, load_per_task: f64) -> Vec<Tested> {
-    let runs = Method::ALL.map(|method| Run::new(training, method, first, load_per_task));
+pub(super) fn test_all(training: &Training, first: usize, request: &Request<'_>) -> Vec<Tested> {
+    let runs = Method::ALL.map(|method| Run::new(training, method, first, request));
     let naive = runs.iter().find(|run| run.method == Method::WeeklyNaive).map_or(0.0, |run| run.errors);
     let hours = runs[0].hours as f64;
     let naive = naive.max(hours * EXACT * training.mean());
     runs.into_iter().map(|run| run.tested(naive)).collect()
 }
 
+/// A method on its way through the test.
 struct Run {
     method: Method,
     load_per_task: f64,
+    percentile: f64,
     hours: usize,
     errors: f64,
     under: usize,
@@ -110,11 +110,12 @@ struct Run {
 }
 
 impl Run {
-    fn new(training: &Training, method: Method, first: usize, load_per_task: f64) -> Self {
+    fn new(training: &Training, method: Method, first: usize, request: &Request<'_>) -> Self {
         let last_day = LastDay { hours: 0, expected: 0.0, actual: 0.0, under_provisioned_hours: 0 };
         let mut run = Self {
             method,
-            load_per_task,
+            load_per_task: request.load_per_task,
+            percentile: request.margin_percentile,
             hours: 0,
             errors: 0.0,
             under: 0,
@@ -164,13 +165,14 @@ impl Run {
         day
     }
 
+    /// What a plan adds to a forecast, as a share, from the residuals so far.
     fn margin(&self) -> f64 {
         if self.residuals.len() < FEWEST_RESIDUALS {
             return FIRST_MARGIN;
         }
         let mut sorted: Vec<f64> = self.residuals.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
-        percentile_of_sorted(&sorted, MARGIN_PERCENTILE).map_or(FIRST_MARGIN, |margin| margin.max(0.0))
+        percentile_of_sorted(&sorted, self.percentile).map_or(FIRST_MARGIN, |margin| margin.max(0.0))
     }
 
     fn tested(self, naive: f64) -> Tested {

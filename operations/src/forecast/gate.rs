@@ -34,15 +34,20 @@ pub(super) fn champion(tested: &[Tested]) -> Option<&Tested> {
     best(true).or_else(|| best(false))
 }
 
-/// Why a method does not pass the gate; empty when it does.
+/// Why a method does not pass the gate, as the champion that it may be; empty when it does.
 pub(super) fn failures(backtest: &Backtest) -> Vec<String> {
     let mut failures = Vec::new();
     if backtest.mase >= GATE_MASE {
-        failures.push(format!("its error is {:.2} times that of the week before, not below {GATE_MASE}", backtest.mase));
+        failures.push(format!(
+            "the champion's error is {:.2} times that of the week before, not below {GATE_MASE}",
+            backtest.mase
+        ));
     }
     if backtest.under_provisioned_percent > GATE_UNDER_PROVISIONED_PERCENT {
         let percent = backtest.under_provisioned_percent;
-        failures.push(format!("its plan is short in {percent:.1} % of the hours, above {GATE_UNDER_PROVISIONED_PERCENT} %"));
+        failures.push(format!(
+            "the champion's plan is short in {percent:.1} % of the hours, above {GATE_UNDER_PROVISIONED_PERCENT} %"
+        ));
     }
     failures
 }

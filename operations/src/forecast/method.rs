@@ -161,9 +161,7 @@ mod tests {
     fn the_level_is_that_of_measured_hours() {
         let mut values = weeks(&[1.0, 1.0, 1.0]);
         let mut known = vec![true; values.len()];
-        for hour in 2 * HOURS_OF_WEEK + 144..3 * HOURS_OF_WEEK - 4 {
-            known[hour] = false;
-        }
+        known[3 * HOURS_OF_WEEK - 24..3 * HOURS_OF_WEEK - 4].fill(false);
         values.iter_mut().skip(3 * HOURS_OF_WEEK - 4).for_each(|value| *value *= 1.5);
         let past = Past { values: &values, known: &known };
         assert_eq!(WeeklyMedian.ahead(past)[0], 15.0);

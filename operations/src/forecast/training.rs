@@ -8,7 +8,9 @@ use crate::time::Millis;
 /// The hours whose gaps may be filled from later ones: two weeks, before the first test.
 pub(super) const HEAD: usize = 2 * HOURS_OF_WEEK;
 /// The most load per hour; sums of squares over years of it are still finite.
-const MOST: f64 = 1e15;
+pub(super) const MOST_LOAD: f64 = 1e15;
+/// The mean load below which there is none; ratios of what is above are still finite.
+pub(super) const LEAST_LOAD: f64 = 1e-15;
 
 /// Load per hour, oldest first, without holes.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +44,8 @@ impl Training {
             let seconds = load.period_seconds();
             return invalid(format!("load must have periods of 3600 s, not {seconds}: fold it into hours first"));
         }
-        if let Some((at, value)) = load.known().find(|(_, value)| !(0.0..=MOST).contains(value)) {
-            return invalid(format!("load must be from 0 to {MOST:e}, not {value} (at {at})"));
+        if let Some((at, value)) = load.known().find(|(_, value)| !(0.0..=MOST_LOAD).contains(value)) {
+            return invalid(format!("load must be from 0 to {MOST_LOAD:e}, not {value} (at {at})"));
         }
         let untouched = load.without(&whole_hours(request.touched, load.start()));
         let count = |values: &[Option<f64>]| values.iter().flatten().count();
