@@ -187,3 +187,35 @@ impl Run {
         Tested { backtest, last_day: self.last_day, ahead: self.ahead }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::History;
+
+    #[test]
+    fn rounding_takes_no_task() {
+        assert_eq!(tasks(0.1 + 0.2, 0.1), 3.0);
+        assert_eq!([tasks(0.0, 20.0), tasks(20.1, 20.0), tasks(40.0, 20.0)], [0.0, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn a_crumb_in_the_night_is_no_reason_for_a_margin() {
+        // By day 100; every night a little more than next to nothing, thousands of times what was expected.
+        let hour = |hour: usize| if hour % 24 < 12 { 1e-9 * 1_000_f64.powi((hour / 168) as i32 % 2) } else { 100.0 };
+        let load = History::new(0, 3_600, (0..5 * HOURS_OF_WEEK).map(|at| Some(hour(at))).collect());
+        let request = Request::new(&load, 20.0);
+        let training = Training::new(&request).unwrap();
+        let tested = test_all(&training, first_origin(&training, 14), &request);
+        assert!(tested[2].backtest.margin < 1e-6, "{:?}", tested[2].backtest);
+    }
+
+    #[test]
+    fn a_test_leaves_two_weeks_to_learn_from() {
+        let origin = |days: usize, tested: usize| {
+            let load = History::new(0, 3_600, vec![Some(1.0); days * 24]);
+            first_origin(&Training::new(&Request::new(&load, 1.0)).unwrap(), tested) / 24
+        };
+        assert_eq!([origin(42, 14), origin(42, 13), origin(20, 14), origin(15, 14)], [28, 29, 14, 14]);
+    }
+}
