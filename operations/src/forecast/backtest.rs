@@ -202,12 +202,13 @@ mod tests {
     #[test]
     fn a_crumb_in_the_night_is_no_reason_for_a_margin() {
         // By day 100; every night a little more than next to nothing, thousands of times what was expected.
-        let hour = |hour: usize| if hour % 24 < 12 { 1e-9 * 1_000_f64.powi((hour / 168) as i32 % 2) } else { 100.0 };
+        let hour =
+            |hour: usize| if hour % 24 < 12 { 1e-9 * 1_000_f64.powi((hour / 168 + 1) as i32 % 2) } else { 100.0 };
         let load = History::new(0, 3_600, (0..5 * HOURS_OF_WEEK).map(|at| Some(hour(at))).collect());
         let request = Request::new(&load, 20.0);
         let training = Training::new(&request).unwrap();
         let tested = test_all(&training, first_origin(&training, 14), &request);
-        assert!(tested[2].backtest.margin < 1e-6, "{:?}", tested[2].backtest);
+        assert!(tested[2].backtest.margin < 1e-5, "{:?}", tested[2].backtest);
     }
 
     #[test]
