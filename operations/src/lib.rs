@@ -11,6 +11,7 @@ pub mod deployment;
 pub mod diagnosis;
 pub mod error;
 pub mod field;
+pub mod forecast;
 pub mod gate;
 pub mod history;
 pub mod incident;
