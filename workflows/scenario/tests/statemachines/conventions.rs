@@ -28,7 +28,8 @@ const PLATFORM: [&str; 14] = [
 
 /// Exceptions of the services that definitions call, by the prefix that their integration gives them. The modelled
 /// ones are those of the service's API reference; the generic one and `SdkClientException` are the Java SDK's.
-const SERVICES: [(&str, &[&str]); 13] = [
+const SERVICES: [(&str, &[&str]); 16] = [
+    ("CloudWatch", &["CloudWatchException"]),
     ("CloudWatchLogs", &["CloudWatchLogsException", "ServiceUnavailableException"]),
     ("CodeDeploy", &["CodeDeployException", "LifecycleEventAlreadyCompletedException", "ThrottlingException"]),
     (
@@ -67,7 +68,16 @@ const SERVICES: [(&str, &[&str]); 13] = [
         ],
     ),
     ("Iam", &["IamException", "ServiceFailureException"]),
+    (
+        "Rds",
+        &[
+            "DbSnapshotAlreadyExistsException",
+            "InvalidDbInstanceStateException",
+            "RdsException",
+        ],
+    ),
     ("SecretsManager", &["InternalServiceErrorException", "SecretsManagerException"]),
+    ("ServiceQuotas", &["ServiceException", "ServiceQuotasException", "TooManyRequestsException"]),
     ("Ssm", &["SsmException", "InternalServerErrorException", "ThrottlingException"]),
     ("Sfn", &["ExecutionDoesNotExistException", "SfnException"]),
     ("SQS", &["AmazonSQSException"]),
@@ -422,7 +432,7 @@ fn unreadable(order: &execution::TaskOrder) -> Option<String> {
 fn judged(payload: &serde_json::Value) -> Result<(), operations::Error> {
     operations::gate::identified::Known::of_payload(payload)?;
     operations::gate::Resolved::of_payload(payload)?;
-    for field in ["logs", "scans"] {
+    for field in ["logs", "scans", "usage"] {
         operations::gate::Reading::of_payload(payload, field)?;
     }
     Ok(())
