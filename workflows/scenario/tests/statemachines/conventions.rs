@@ -68,14 +68,7 @@ const SERVICES: [(&str, &[&str]); 16] = [
         ],
     ),
     ("Iam", &["IamException", "ServiceFailureException"]),
-    (
-        "Rds",
-        &[
-            "DbSnapshotAlreadyExistsException",
-            "InvalidDbInstanceStateException",
-            "RdsException",
-        ],
-    ),
+    ("Rds", &["DbSnapshotAlreadyExistsException", "InvalidDbInstanceStateException", "RdsException"]),
     ("SecretsManager", &["InternalServiceErrorException", "SecretsManagerException"]),
     ("ServiceQuotas", &["ServiceException", "ServiceQuotasException", "TooManyRequestsException"]),
     ("Ssm", &["SsmException", "InternalServerErrorException", "ThrottlingException"]),
