@@ -212,7 +212,8 @@ fn migrations(block: &Object<'_>) -> Result<Option<Migrations>, Error> {
     let secret_arn = migrations.optional_text("secretArn")?.map(str::to_owned);
     let db_instance_id = migrations.optional_text("dbInstanceId")?.map(str::to_owned);
     if db_instance_id.as_deref().is_some_and(|id| !is_instance(id)) {
-        let rule = "must be the identifier of an RDS instance: 1 to 63 letters, digits and single hyphens, a letter first";
+        let rule =
+            "must be the identifier of an RDS instance: 1 to 63 letters, digits and single hyphens, a letter first";
         return Err(migrations.error("dbInstanceId", rule));
     }
     Ok(Some(Migrations { directory: directory.to_owned(), secret_arn, db_instance_id }))
