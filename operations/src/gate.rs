@@ -11,6 +11,7 @@ pub mod judgement;
 mod logs;
 mod manifest;
 mod problems;
+pub mod quota;
 pub mod reference;
 mod running;
 mod scan;

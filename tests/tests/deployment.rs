@@ -186,6 +186,58 @@ fn stopped_at(output: &Value) -> &str {
 }
 
 #[tokio::test]
+async fn a_quota_too_small_for_green_refuses_before_anything_is_installed() {
+    let stack = Stack::start(with_workers()).await;
+    // 18 tasks of a vCPU run, 4 are to come.
+    stack.account.control("POST", "quota", json!({"vcpu": 20})).await;
+    let (status, output) = orchestrate(&stack, "good").await;
+    assert_eq!((status, &output["status"]), (ExecutionStatus::Succeeded, &json!("REJECTED")), "{output}");
+    assert_eq!(stopped_at(&output), "before-install", "{output}");
+    let told = output.to_string();
+    assert!(told.contains("need 4 beside 18 in use, the quota is 20: raise quota L-3032A538"), "{output}");
+    assert_eq!(stack.account.calls("CreateTaskSet").await.len(), 0, "nothing was installed");
+    assert_eq!(serving(&stack, "checkout").await, all("checkout-61"));
+}
+
+/// The states of `blue-green-deployment` that take a snapshot, as a state machine of their own.
+fn snapshot_machine(database: &str) -> Value {
+    let release = example(include_str!("../../statemachines/blue-green-deployment/definition.asl.json"));
+    let names = ["Create snapshot", "Await snapshot", "Read snapshot", "Judge snapshot"];
+    let mut states: serde_json::Map<_, _> =
+        names.iter().map(|name| ((*name).to_owned(), release["States"][name].clone())).collect();
+    let begin = json!({"Type": "Pass", "Next": "Create snapshot", "Assign": {"timeline": [], "contract": {},
+        "snapshot": {"id": "contract-checkout-1", "database": database, "status": "",
+            "until": "{% $millis() + 3600000 %}"}}});
+    states.insert("Begin release".to_owned(), begin);
+    states.insert("Read kill switch".to_owned(), json!({"Type": "Pass", "Output": "{% $snapshot %}", "End": true}));
+    states.insert("Report release".to_owned(), json!({"Type": "Pass", "Output": "{% $contract %}", "End": true}));
+    json!({"QueryLanguage": "JSONata", "StartAt": "Begin release", "States": states})
+}
+
+#[tokio::test]
+async fn a_snapshot_is_made_once_and_waited_for() {
+    let stack = Stack::start(with_workers()).await;
+    let run = async |name: &str, database: &str| {
+        let definition = snapshot_machine(database).to_string();
+        let role = "arn:aws:iam::123456789012:role/releases";
+        let made = stack.client.create_state_machine().name(name).role_arn(role).definition(definition).send().await;
+        made.unwrap_or_else(|error| panic!("{error:?}"));
+        stack.ended(&stack.start_execution(name, &json!({})).await).await.1
+    };
+    let first = run("first", "orders-db").await;
+    assert_eq!(first["status"], "available", "{first}");
+    assert!(stack.account.calls("DescribeDBSnapshots").await.len() > 1, "it was waited for");
+    assert_eq!(run("again", "orders-db").await["status"], "available", "a repeated call takes the one that is there");
+    let state = stack.account.control("GET", "calls", Value::Null).await;
+    let asked = state.as_array().unwrap().iter().filter(|call| call["operation"] == "CreateDBSnapshot");
+    assert_eq!(asked.map(|call| call["status"].clone()).collect::<Vec<_>>(), [json!(200), json!(400)]);
+    let refused = run("elsewhere", "gone-db").await;
+    assert_eq!(refused["status"], "postponed", "{refused}");
+    let reason = refused["reason"].as_str().unwrap_or_default();
+    assert!(reason.contains("no snapshot of gone-db: Rds.DbInstanceNotFoundException"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_slow_release_is_caught_at_the_canary_and_blue_is_restored() {
     let stack = Stack::start(with_workers()).await;
     let (status, output) = orchestrate(&stack, "latency").await;

@@ -16,7 +16,7 @@ use crate::world::{Behaviour, Outcome};
 pub(crate) const PREFIX: &str = "/_sandbox/";
 
 const PATHS: &str = "GET state, GET calls, DELETE calls, GET faults, POST faults, DELETE faults, POST load, POST hang, \
-                     POST kill, POST rollout, POST release, GET listeners";
+                     POST kill, POST rollout, POST release, POST quota, GET listeners";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -60,6 +60,12 @@ struct Release {
     behaviour: Behaviour,
     #[serde(default)]
     amount: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Quota {
+    vcpu: f64,
 }
 
 impl Release {
@@ -135,6 +141,10 @@ fn command(shared: &Shared, path: &str, body: &[u8]) -> Option<Result<Value, Str
             let image = release.image()?;
             let image = shared.with_world(|world| world.set_release(&image, release.behaviour, release.amount))?;
             Ok(json!({ "image": image }))
+        }),
+        "quota" => parse(body).and_then(|quota: Quota| {
+            shared.with_world(|world| world.set_quota(quota.vcpu))?;
+            Ok(json!({}))
         }),
         _ => return None,
     })

@@ -268,6 +268,14 @@ impl Sandbox {
         self.shared.with_world(|world| world.set_rollout(service, outcome)).map_err(Error::Control)
     }
 
+    /// Sets the account's quota of Fargate vCPUs on demand. It is told, not enforced.
+    ///
+    /// # Errors
+    /// [`Error::Control`] for a number that is negative or beyond a million.
+    pub fn set_quota(&self, vcpu: f64) -> Result<(), Error> {
+        self.shared.with_world(|world| world.set_quota(vcpu)).map_err(Error::Control)
+    }
+
     /// The world as `GET /_sandbox/state` shows it.
     #[must_use]
     pub fn state(&self) -> Value {

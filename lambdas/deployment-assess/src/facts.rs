@@ -24,7 +24,13 @@ impl DeploymentAssess {
         let resolved = Resolved::of_payload(payload)?;
         let logs = Reading::of_payload(payload, "logs")?;
         let scans = Reading::of_payload(payload, "scans")?;
-        let facts = Facts { resolved, logs, scans, ..self.facts(&place, &reference, stage, known).await? };
+        let usage = Reading::of_payload(payload, "usage")?;
+        let facts = Facts { resolved, logs, scans, usage, ..self.facts(&place, &reference, stage, known).await? };
+        let counted = match gate::quota::to_count(&facts).filter(|_| stage == Stage::BeforeInstall) {
+            Some(code) => Some(self.counted(code).await?),
+            None => None,
+        };
+        let facts = Facts { counted, ..facts };
         Ok(gate::check(stage, place.target.entry.deployment()?, &facts, weight))
     }
 

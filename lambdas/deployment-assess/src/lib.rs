@@ -10,6 +10,7 @@ mod reference;
 mod sides;
 mod task_set;
 mod tasks;
+mod usage;
 
 use lambda_kit::{Function, Invocation, Services};
 use operations::Error;
@@ -69,7 +70,8 @@ impl DeploymentAssess {
         };
         let blue = self.with_image(sides.blue).await?;
         let green = self.with_image(sides.green).await?;
-        let references = definition.map(|definition| definition.references(&sides.subnets)).unwrap_or_default();
+        let references = definition.map(|definition| definition.references(&sides.subnets, sides.spot));
+        let references = references.unwrap_or_default();
         let state = json!({"deployment": reference.id(), "state": sides.state, "current": sides.current,
             "lifecycleEvent": sides.lifecycle_event});
         Ok(Identified {

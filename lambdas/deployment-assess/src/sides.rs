@@ -25,6 +25,8 @@ pub(crate) struct Sides {
     pub(crate) others: Vec<String>,
     /// The subnets of tasks with an address of their own.
     pub(crate) subnets: Vec<String>,
+    /// Whether all capacity comes from Fargate Spot.
+    pub(crate) spot: bool,
     pub(crate) service: Option<Found>,
     /// For how long CodeDeploy keeps blue.
     pub(crate) blue_kept: Option<Kept>,
@@ -57,6 +59,7 @@ impl DeploymentAssess {
         let status = service.status().unwrap_or_default().to_owned();
         sides.service = Some(Found::Service { status });
         sides.subnets = subnets(&service);
+        sides.spot = spot(&service);
         (sides.production, sides.test) = (production, test);
         Ok(sides)
     }
@@ -86,6 +89,13 @@ pub(crate) fn side(set: &TaskSet) -> Side {
         created_at: set.created_at,
         weight: None,
     }
+}
+
+/// Whether the service, or its primary task set, names Fargate Spot as its capacity and nothing else.
+fn spot(service: &ecs::Service) -> bool {
+    let primary = service.task_sets().iter().find(|set| set.status() == Some("PRIMARY"));
+    let strategy = primary.map_or(service.capacity_provider_strategy(), |set| set.capacity_provider_strategy());
+    !strategy.is_empty() && strategy.iter().all(|item| item.capacity_provider() == "FARGATE_SPOT")
 }
 
 fn subnets(service: &ecs::Service) -> Vec<String> {

@@ -93,6 +93,8 @@ pub struct Migrations {
     pub directory: String,
     /// The secret with the database's address; absent when the runner's environment has it.
     pub secret_arn: Option<String>,
+    /// The RDS instance to take a snapshot of before phase `contract`; absent: none is taken.
+    pub db_instance_id: Option<String>,
 }
 
 /// What follows from a judgement that could not be made.
@@ -208,7 +210,20 @@ fn migrations(block: &Object<'_>) -> Result<Option<Migrations>, Error> {
         return Err(migrations.error("directory", "must be a plain name below the runner's root"));
     }
     let secret_arn = migrations.optional_text("secretArn")?.map(str::to_owned);
-    Ok(Some(Migrations { directory: directory.to_owned(), secret_arn }))
+    let db_instance_id = migrations.optional_text("dbInstanceId")?.map(str::to_owned);
+    if db_instance_id.as_deref().is_some_and(|id| !is_instance(id)) {
+        let rule =
+            "must be the identifier of an RDS instance: 1 to 63 letters, digits and single hyphens, a letter first";
+        return Err(migrations.error("dbInstanceId", rule));
+    }
+    Ok(Some(Migrations { directory: directory.to_owned(), secret_arn, db_instance_id }))
+}
+
+/// Whether RDS would take this text as the identifier of an instance.
+fn is_instance(id: &str) -> bool {
+    let letters = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let first = id.starts_with(|first: char| first.is_ascii_alphabetic());
+    letters && first && id.len() <= 63 && !id.ends_with('-') && !id.contains("--")
 }
 
 fn max_findings(block: &Object<'_>) -> Result<BTreeMap<String, u32>, Error> {
@@ -366,6 +381,23 @@ mod tests {
         assert!(error.message().starts_with("entry.deployment.smoke.requests[0].path"), "{error}");
         let error = parsed(|item| item["controller"] = json!("CODE_DEPLOY")).unwrap_err();
         assert_eq!(error.message(), "entry.deployment.application is missing: add it");
+    }
+
+    #[test]
+    fn the_database_of_migrations_is_named_as_rds_names_it() {
+        let named = |id: &str| {
+            let migrations = json!({"directory": "orders", "dbInstanceId": id});
+            parsed(|item| item["deployment"]["migrations"] = migrations)
+        };
+        let entry = named("orders-db").unwrap();
+        let migrations = entry.deployment.unwrap().migrations.unwrap();
+        assert_eq!(migrations.db_instance_id.as_deref(), Some("orders-db"));
+        for id in ["7-db", "orders--db", "orders-", "arn:aws:rds:us-east-1:1:db:orders", "a".repeat(64).as_str()] {
+            let error = named(id).unwrap_err();
+            assert!(error.message().starts_with("entry.deployment.migrations.dbInstanceId must be"), "{error}");
+        }
+        let without = parsed(|item| item["deployment"]["migrations"] = json!({"directory": "orders"})).unwrap();
+        assert_eq!(without.deployment.unwrap().migrations.unwrap().db_instance_id, None);
     }
 
     #[test]

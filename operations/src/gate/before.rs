@@ -3,7 +3,7 @@
 use super::facts::{Facts, Found, Kept};
 use super::problems::Problems;
 use super::reference::{Answer, ReferenceKind, Resolved, field, list};
-use super::{Check, Outcome, fargate, manifest, scan};
+use super::{Check, Outcome, fargate, manifest, quota, scan};
 use crate::catalogue::Deployment;
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ pub(super) fn checks(deployment: &Deployment, facts: &Facts) -> Vec<Check> {
         exist("secrets-resolvable", &[ReferenceKind::Secret, ReferenceKind::Parameter], facts),
         exist("roles-exist", &[ReferenceKind::Role], facts),
         size(facts),
+        quota::fargate_quota(facts),
         addresses(facts),
         exist("log-groups-exist", &[ReferenceKind::LogGroup], facts),
         groups(deployment, facts),

@@ -1,6 +1,7 @@
 //! What a gate knows when it decides.
 
 use super::identified::Side;
+use super::quota::Counted;
 use super::reference::{Reading, Reference, Resolved};
 use super::task_definition::TaskDefinition;
 use crate::deployment::Route;
@@ -42,6 +43,10 @@ pub struct Facts {
     pub logs: Vec<Reading>,
     /// The scans, by image: answers of `DescribeImages`.
     pub scans: Vec<Reading>,
+    /// The vCPUs in use, by code of the quota that they count against: answers of `GetMetricData`.
+    pub usage: Vec<Reading>,
+    /// The same as the running tasks say; absent where `usage` has a figure.
+    pub counted: Option<Counted>,
     /// For how long CodeDeploy keeps blue; absent when that was not read.
     pub blue_kept: Option<Kept>,
 }

@@ -21,6 +21,8 @@ pub enum ReferenceKind {
     LogGroup,
     /// A subnet.
     Subnet,
+    /// A quota of Fargate, by its code.
+    Quota,
 }
 
 impl ReferenceKind {
@@ -33,6 +35,7 @@ impl ReferenceKind {
             ReferenceKind::Role => "role",
             ReferenceKind::LogGroup => "log-group",
             ReferenceKind::Subnet => "subnet",
+            ReferenceKind::Quota => "quota",
         }
     }
 }
@@ -151,7 +154,7 @@ impl Resolved {
     }
 }
 
-/// What an API answered about something that is named, each time anew: its log lines, or its scan.
+/// What an API answered about something that is named, each time anew: its log lines, its scan, or its use.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     /// The name of the [`Reference`].
@@ -202,7 +205,8 @@ fn found(kind: ReferenceKind, name: &str, facts: Value) -> Answer {
         ReferenceKind::Parameter => (!filled("InvalidParameters"), "there is no such parameter"),
         // A secret that waits for its deletion can still be described.
         ReferenceKind::Secret => (field(&facts, "DeletedDate").is_none(), "it is to be deleted"),
-        ReferenceKind::Role => (true, ""),
+        // Whether a quota has a value now is asked where it is compared: one without is not known.
+        ReferenceKind::Role | ReferenceKind::Quota => (true, ""),
         ReferenceKind::LogGroup => (has_group(&facts, name), "there is no such log group"),
         ReferenceKind::Subnet => (filled("Subnets"), "there is no such subnet"),
     };

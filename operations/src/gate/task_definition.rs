@@ -1,5 +1,6 @@
 //! A task definition, and what it names that must exist before tasks can start.
 
+use super::quota;
 use super::reference::{Image, Reference, ReferenceKind};
 use std::collections::BTreeSet;
 
@@ -46,8 +47,9 @@ impl TaskDefinition {
         essential.or(self.containers.first()).map(|container| container.image.as_str())
     }
 
-    /// Everything it names, and the subnets of its tasks, each once.
-    pub fn references(&self, subnets: &[String]) -> Vec<Reference> {
+    /// Everything it names, the subnets of its tasks, and on Fargate the quota that they count against, each once.
+    /// `spot`: the service takes all its capacity from Fargate Spot.
+    pub fn references(&self, subnets: &[String], spot: bool) -> Vec<Reference> {
         let mut found = BTreeSet::new();
         for container in &self.containers {
             found.insert((ReferenceKind::Image, container.image.clone()));
@@ -57,6 +59,8 @@ impl TaskDefinition {
         let role = |arn: &String| (ReferenceKind::Role, arn.rsplit('/').next().unwrap_or(arn).to_owned());
         found.extend(self.roles.iter().map(role));
         found.extend(subnets.iter().map(|subnet| (ReferenceKind::Subnet, subnet.clone())));
+        let code = if spot { quota::SPOT } else { quota::ON_DEMAND };
+        found.extend(self.fargate.then(|| (ReferenceKind::Quota, code.to_owned())));
         // An image of another registry cannot be asked for there.
         let askable =
             |(kind, name): &(ReferenceKind, String)| *kind != ReferenceKind::Image || Image::parse(name).is_some();
@@ -96,10 +100,11 @@ mod tests {
         let definition = TaskDefinition {
             roles: vec!["arn:aws:iam::123456789012:role/ops/orders-task".into()],
             containers: vec![container("app", image), container("proxy", "public.ecr.aws/envoy:v1")],
+            fargate: true,
             ..TaskDefinition::default()
         };
         let names: Vec<_> = definition
-            .references(&["subnet-1".into()])
+            .references(&["subnet-1".into()], false)
             .into_iter()
             .map(|reference| (reference.kind.name(), reference.name))
             .collect();
@@ -113,8 +118,13 @@ mod tests {
                 owned("role", "orders-task"),
                 owned("log-group", "/ecs/orders"),
                 owned("subnet", "subnet-1"),
+                owned("quota", "L-3032A538"),
             ]
         );
+        let spot = definition.references(&[], true);
+        assert_eq!(spot.last().map(|reference| reference.name.as_str()), Some("L-36FBB829"));
+        let elsewhere = TaskDefinition { fargate: false, ..definition.clone() };
+        assert!(elsewhere.references(&[], false).iter().all(|reference| reference.kind != ReferenceKind::Quota));
         assert_eq!(definition.image(), Some(image));
     }
 

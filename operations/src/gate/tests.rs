@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+mod vcpus;
+
 const IMAGE: &str = "123456789012.dkr.ecr.us-east-1.amazonaws.com/checkout:checkout-62";
 const DIGEST: &str = "sha256:aa";
 
@@ -40,6 +42,7 @@ fn found(reference: &Reference) -> Resolved {
     let facts = match reference.kind {
         ReferenceKind::Image => json!({"Images": [{"ImageId": {"ImageDigest": DIGEST}}]}),
         ReferenceKind::Subnet => json!({"Subnets": [{"AvailableIpAddressCount": 50}]}),
+        ReferenceKind::Quota => json!({"Quota": {"Value": 16.0}}),
         _ => json!({}),
     };
     Resolved { kind: reference.kind, name: reference.name.clone(), answer: Answer::Found(facts) }
@@ -84,7 +87,7 @@ fn route(blue: u32, green: u32) -> Route {
 /// Everything is as it should be, at every stage.
 fn good() -> Facts {
     let definition = definition();
-    let references = definition.references(&["subnet-1".into()]);
+    let references = definition.references(&["subnet-1".into()], false);
     let deployment = entry().deployment.unwrap();
     let group = || Group { health_check_path: Some("/health".into()) };
     let groups = [deployment.blue_target_group_arn, deployment.green_target_group_arn].map(|arn| (arn, group()));
@@ -104,6 +107,8 @@ fn good() -> Facts {
         references,
         logs: vec![Reading { name: "/ecs/checkout".into(), answer: Ok(json!({"Events": []})) }],
         scans: vec![scan("COMPLETE", &json!({}))],
+        usage: vec![usage(&json!([12.0, 4.0]), "Complete")],
+        counted: None,
         blue_kept: Some(Kept::Seconds(3_600)),
     }
 }
@@ -112,6 +117,11 @@ fn scan(status: &str, counts: &Value) -> Reading {
     let image = json!({"ImageScanStatus": {"Status": status},
         "ImageScanFindingsSummary": {"FindingSeverityCounts": counts}});
     Reading { name: IMAGE.into(), answer: Ok(json!({"ImageDetails": [image]})) }
+}
+
+fn usage(values: &Value, status: &str) -> Reading {
+    let result = json!({"Id": "use", "Values": values, "StatusCode": status});
+    Reading { name: quota::ON_DEMAND.into(), answer: Ok(json!({"MetricDataResults": [result]})) }
 }
 
 fn checked(stage: Stage, facts: &Facts, weight: Option<f64>) -> Report {
@@ -435,7 +445,7 @@ fn the_answer_has_the_names_that_definitions_read() {
 proptest! {
     /// Whatever is taken from the facts, a stage never passes with more unknown than known.
     #[test]
-    fn less_knowledge_never_helps(stage in 0usize..7, taken in 0u32..1024) {
+    fn less_knowledge_never_helps(stage in 0usize..7, taken in 0u32..2048) {
         let stage = Stage::ALL[stage];
         let mut facts = good();
         facts.production = Some(match stage {
@@ -459,6 +469,7 @@ proptest! {
         take(7, &mut |facts| facts.test = None);
         take(8, &mut |facts| facts.resolved.clear());
         take(9, &mut |facts| facts.logs.clear());
+        take(10, &mut |facts| facts.usage.clear());
         prop_assert_eq!(whole, Verdict::Pass);
         let less = checked(stage, &facts, None);
         let untouched = json!(less.checks.iter().filter(|check| check.result == Outcome::Pass).count());

@@ -21,6 +21,7 @@ pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answ
         "DescribeTasks" => describe_tasks(world, input),
         "StopTask" => stop(world, input),
         "DescribeClusters" => describe_clusters(world, input),
+        "ListClusters" => list_clusters(world, input),
         _ => {
             let others = [ecs_definition::perform, ecs_sets::perform, ecs_native::perform];
             return others.into_iter().find_map(|perform| perform(world, operation, input));
@@ -305,6 +306,12 @@ fn stop(world: &mut World, input: &Input) -> Result<Node, Failure> {
     let service = service.ok_or_else(|| input.invalid("The referenced task was not found."))?;
     let task = service.tasks.iter().find(|task| task.id == id).map(|task| ecs_view::task(world, service, task));
     Ok(Node::map([("task", task.into())]))
+}
+
+fn list_clusters(world: &World, input: &Input) -> Result<Node, Failure> {
+    input.only(&["maxResults", "nextToken"])?;
+    let (arns, next) = page(input, vec![ecs_view::cluster_arn(world).into()])?;
+    Ok(Node::map([("clusterArns", Node::list(arns)), ("nextToken", next)]))
 }
 
 fn describe_clusters(world: &World, input: &Input) -> Result<Node, Failure> {

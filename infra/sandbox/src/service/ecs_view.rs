@@ -146,7 +146,7 @@ pub(super) fn task(world: &World, service: &Service, task: &Task) -> Node {
         ("availabilityZone", format!("{}{}", world.place.region, task.zone).into()),
         ("attachments", Node::list([attachment(task)])),
         ("containers", Node::list([container(world, service, task, status)])),
-        ("cpu", "1024".into()),
+        ("cpu", world.cpu_units(&task.task_definition).to_string().into()),
         ("memory", "2048".into()),
         ("launchType", "FARGATE".into()),
         ("platformVersion", "1.4.0".into()),

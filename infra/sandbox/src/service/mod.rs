@@ -25,6 +25,7 @@ mod input;
 mod logs;
 mod rds;
 mod secretsmanager;
+mod servicequotas;
 mod sns;
 mod sqs;
 mod ssm;
@@ -66,6 +67,8 @@ pub(crate) enum Service {
     Rds,
     /// Secrets Manager.
     SecretsManager,
+    /// Service Quotas.
+    ServiceQuotas,
     /// SNS.
     Sns,
     /// SQS.
@@ -91,7 +94,7 @@ struct Facts {
     throttling: &'static str,
 }
 
-const FACTS: [Facts; 17] = [
+const FACTS: [Facts; 18] = [
     Facts {
         service: Service::ApplicationAutoScaling,
         name: "application-autoscaling",
@@ -217,6 +220,15 @@ const FACTS: [Facts; 17] = [
         shapes: "com.amazonaws.secretsmanager",
         query: None,
         throttling: "ThrottlingException",
+    },
+    Facts {
+        service: Service::ServiceQuotas,
+        name: "servicequotas",
+        scope: "servicequotas",
+        target: "ServiceQuotasV20190624",
+        shapes: "com.amazonaws.servicequotas",
+        query: None,
+        throttling: "TooManyRequestsException",
     },
     Facts {
         service: Service::Sns,
@@ -374,6 +386,7 @@ pub(crate) fn perform(world: &mut World, request: &Request) -> Result<Node, Fail
         Service::Logs => logs::perform(world, operation, &input),
         Service::Rds => rds::perform(world, operation, &input),
         Service::SecretsManager => secretsmanager::perform(world, operation, &input),
+        Service::ServiceQuotas => servicequotas::perform(world, operation, &input),
         Service::Sns => sns::perform(world, operation, &input),
         Service::Sqs => sqs::perform(world, operation, &input),
         Service::Ssm => ssm::perform(world, operation, &input),

@@ -19,6 +19,7 @@ pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answ
         "DescribeOrderableDBInstanceOptions" => describe_orderable(world, input),
         "DescribeEvents" => describe_events(world, input),
         "CreateDBSnapshot" => create_snapshot(world, input),
+        "DescribeDBSnapshots" => describe_snapshots(world, input),
         _ => return None,
     })
 }
@@ -194,7 +195,9 @@ fn event_view(world: &World, database: &Instance, event: &Event) -> Node {
 fn create_snapshot(world: &mut World, input: &Input) -> Result<Node, Failure> {
     input.only(&["DBInstanceIdentifier", "DBSnapshotIdentifier"])?;
     check_id(world, input.required("DBInstanceIdentifier")?)?;
-    let id = input.required("DBSnapshotIdentifier")?.to_owned();
+    // RDS keeps identifiers in small letters.
+    let id = input.required("DBSnapshotIdentifier")?.to_lowercase();
+    check_snapshot_id(input, &id)?;
     let now_ms = world.now_ms;
     if world.database.snapshots.iter().any(|snapshot| snapshot.id == id) {
         let message = format!("Cannot create the snapshot because a snapshot with the identifier {id} already exists.");
@@ -207,23 +210,59 @@ fn create_snapshot(world: &mut World, input: &Input) -> Result<Node, Failure> {
         );
         return Err(Failure::new("InvalidDBInstanceState", &message));
     }
-    world.database.snapshots.push(Snapshot { id: id.clone(), available_ms: now_ms + SNAPSHOT_MS });
+    let snapshot = Snapshot { id, created_ms: now_ms, available_ms: now_ms + SNAPSHOT_MS };
+    world.database.snapshots.push(snapshot.clone());
     world.database.record(now_ms, "Backing up DB instance", "backup");
+    Ok(Node::map([("DBSnapshot", snapshot_view(world, &snapshot))]))
+}
+
+/// RDS's rule for identifiers: letters, digits and single hyphens, a letter first and no hyphen last.
+fn check_snapshot_id(input: &Input, id: &str) -> Result<(), Failure> {
+    let letters = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let first = id.starts_with(|first: char| first.is_ascii_alphabetic());
+    if letters && first && !id.ends_with('-') && !id.contains("--") && id.len() <= 255 {
+        return Ok(());
+    }
+    let message = format!(
+        "The parameter DBSnapshotIdentifier is not a valid identifier. Identifiers must begin with a letter; must \
+         contain only ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive \
+         hyphens: {id}"
+    );
+    Err(input.invalid(&message))
+}
+
+fn describe_snapshots(world: &World, input: &Input) -> Result<Node, Failure> {
+    input.only(&["DBInstanceIdentifier", "DBSnapshotIdentifier", "SnapshotType", "MaxRecords", "Marker"])?;
+    // An instance that is not there has no snapshots, which is no error.
+    let instance = input.text("DBInstanceIdentifier")?;
+    let here = instance.is_none_or(|id| check_id(world, id).is_ok());
+    let manual = input.text("SnapshotType")?.is_none_or(|kind| kind == "manual");
+    let id = input.text("DBSnapshotIdentifier")?;
+    let named = |snapshot: &&Snapshot| id.is_none_or(|id| id.eq_ignore_ascii_case(&snapshot.id));
+    let found: Vec<_> = world.database.snapshots.iter().filter(|_| here && manual).filter(named).collect();
+    if let (Some(id), true) = (id, found.is_empty()) {
+        let message = format!("DBSnapshot {id} not found.");
+        return Err(Failure::new("DBSnapshotNotFound", &message).with_status(404));
+    }
+    let views: Vec<Node> = found.into_iter().map(|snapshot| snapshot_view(world, snapshot)).collect();
+    Ok(Node::map([("DBSnapshots", Node::named("DBSnapshot", views))]))
+}
+
+fn snapshot_view(world: &World, snapshot: &Snapshot) -> Node {
     let database = &world.database;
-    let snapshot = Node::map([
-        ("DBSnapshotIdentifier", id.as_str().into()),
+    Node::map([
+        ("DBSnapshotIdentifier", snapshot.id.as_str().into()),
         ("DBInstanceIdentifier", database.id.as_str().into()),
-        ("SnapshotCreateTime", Node::Time(now_ms)),
+        ("SnapshotCreateTime", Node::Time(snapshot.created_ms)),
         ("Engine", database.engine.as_str().into()),
         ("EngineVersion", database.version.as_str().into()),
         ("AllocatedStorage", 200_i64.into()),
-        ("Status", "creating".into()),
-        ("PercentProgress", 0_i64.into()),
+        ("Status", snapshot.status(world.now_ms).into()),
+        ("PercentProgress", snapshot.percent(world.now_ms).into()),
         ("Port", 5432_i64.into()),
         ("SnapshotType", "manual".into()),
         ("Encrypted", true.into()),
         ("DbiResourceId", database.resource_id.as_str().into()),
-        ("DBSnapshotArn", world.place.arn("rds", &format!("snapshot:{id}")).into()),
-    ]);
-    Ok(Node::map([("DBSnapshot", snapshot)]))
+        ("DBSnapshotArn", world.place.arn("rds", &format!("snapshot:{}", snapshot.id)).into()),
+    ])
 }

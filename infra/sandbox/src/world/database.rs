@@ -76,8 +76,23 @@ pub(crate) struct Event {
 pub(crate) struct Snapshot {
     /// Identifier.
     pub(crate) id: String,
+    /// When it was asked for.
+    pub(crate) created_ms: i64,
     /// When it is available.
     pub(crate) available_ms: i64,
+}
+
+impl Snapshot {
+    /// RDS's status word.
+    pub(crate) const fn status(&self, now_ms: i64) -> &'static str {
+        if self.available_ms > now_ms { "creating" } else { "available" }
+    }
+
+    /// How much of it is done, percent.
+    pub(crate) fn percent(&self, now_ms: i64) -> i64 {
+        let whole = (self.available_ms - self.created_ms).max(1);
+        (100 * (now_ms - self.created_ms) / whole).clamp(0, 100)
+    }
 }
 
 /// A database instance.

@@ -22,6 +22,7 @@ pub(crate) mod native;
 pub(crate) mod outbox;
 mod publish;
 mod publish_sets;
+pub(crate) mod quota;
 mod release;
 pub(crate) mod rule;
 mod scheduler;
@@ -144,6 +145,8 @@ pub(crate) struct World {
     pub(crate) log_groups: BTreeMap<String, account::LogGroup>,
     /// Subnets.
     pub(crate) subnets: Vec<account::Subnet>,
+    /// The quota of Fargate vCPUs on demand.
+    pub(crate) quota_vcpu: f64,
     /// What is to be sent to the world outside.
     pub(crate) outbox: outbox::Outbox,
     /// What answers to real requests draw from.

@@ -186,6 +186,7 @@ impl World {
         }
         self.publish_database(&minute, at_ms);
         self.publish_cache(&minute, at_ms);
+        self.publish_usage(at_ms);
         let now_ms = self.now_ms;
         for alarm in &mut self.alarms {
             alarm.evaluate(&self.metrics, now_ms);

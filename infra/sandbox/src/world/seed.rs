@@ -69,6 +69,7 @@ pub(super) fn world(seed: u64, start_ms: i64, place: Place) -> World {
         roles: deploy::roles(created_ms),
         log_groups: deploy::log_groups(created_ms),
         subnets: deploy::subnets(),
+        quota_vcpu: super::quota::VCPU,
         outbox: Outbox::default(),
         visitors: Generator::new(seed ^ 0x0056_1517_0245),
         task_definitions,

@@ -73,6 +73,66 @@ async fn logs_tell_why_a_release_crashes() {
 }
 
 #[tokio::test]
+async fn the_quota_of_vcpus_is_told_beside_their_use() {
+    let sandbox = sandbox().await;
+    let target = "ServiceQuotasV20190624.GetServiceQuota";
+    let asked = json!({"ServiceCode": "fargate", "QuotaCode": "L-3032A538"});
+    let quota = call(&sandbox, target, &asked).await.json()["Quota"].clone();
+    assert_eq!((&quota["Value"], &quota["Adjustable"]), (&json!(512.0), &json!(true)), "{quota}");
+    let metric = quota["UsageMetric"].clone();
+    let used = async || {
+        let dimensions = metric["MetricDimensions"].as_object().unwrap();
+        let dimensions: Vec<Value> =
+            dimensions.iter().map(|(name, value)| json!({"Name": name, "Value": value})).collect();
+        let named = json!({"Namespace": metric["MetricNamespace"], "MetricName": metric["MetricName"],
+            "Dimensions": dimensions});
+        let stat = json!({"Metric": named, "Period": 60, "Stat": metric["MetricStatisticRecommendation"]});
+        let now = sandbox.now_ms() / 1000;
+        let query = json!({"MetricDataQueries": [{"Id": "use", "MetricStat": stat}], "StartTime": now - 900,
+            "EndTime": now, "ScanBy": "TimestampDescending"});
+        let answer = call(&sandbox, "GraniteServiceVersion20100801.GetMetricData", &query).await.json();
+        answer["MetricDataResults"][0]["Values"][0].as_f64().unwrap()
+    };
+    assert_eq!(used().await, 18.0, "a vCPU for each of 4 + 3 + 4 + 4 + 3 tasks");
+    crate::codedeploy_call(&sandbox, "orders:88").await;
+    pass(&sandbox, 180);
+    assert_eq!(used().await, 22.0, "green beside blue");
+    let answer = crate::common::control(&sandbox, "POST", "quota", &json!({"vcpu": 20.5})).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(call(&sandbox, target, &asked).await.json()["Quota"]["Value"], 20.5);
+    let wrong = crate::common::control(&sandbox, "POST", "quota", &json!({"vcpu": -1})).await;
+    assert!(wrong.status == 400 && wrong.body.contains("vcpu: give a number from 0"), "{}", wrong.body);
+    let other = json!({"ServiceCode": "fargate", "QuotaCode": "L-36FBB829"});
+    assert!(call(&sandbox, target, &other).await.body.contains("servicequotas#NoSuchResourceException"));
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_snapshot_is_created_once_and_takes_its_time() {
+    let sandbox = sandbox().await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let post = async |body: &str| {
+        let body = format!("{body}&Version=2014-10-31");
+        http(&sandbox, "POST", "/", &form, &body).await.unwrap()
+    };
+    let create = "Action=CreateDBSnapshot&DBInstanceIdentifier=orders-db&DBSnapshotIdentifier=Before-7";
+    let describe = "Action=DescribeDBSnapshots&DBInstanceIdentifier=orders-db&DBSnapshotIdentifier=before-7";
+    assert!(post(describe).await.body.contains("<Code>DBSnapshotNotFound</Code>"));
+    assert!(post(create).await.body.contains("<DBSnapshotIdentifier>before-7</DBSnapshotIdentifier>"));
+    assert!(post(create).await.body.contains("<Code>DBSnapshotAlreadyExists</Code>"));
+    pass(&sandbox, 60);
+    let half = post(describe).await.body;
+    assert!(half.contains("<Status>creating</Status>") && half.contains("<PercentProgress>50</PercentProgress>"));
+    pass(&sandbox, 61);
+    assert!(post(describe).await.body.contains("<Status>available</Status>"));
+    let other = post("Action=DescribeDBSnapshots&DBInstanceIdentifier=web-db").await;
+    assert!(other.status == 200 && !other.body.contains("before-7"), "{}", other.body);
+    let wrong = post("Action=CreateDBSnapshot&DBInstanceIdentifier=orders-db&DBSnapshotIdentifier=a--b").await;
+    assert!(wrong.body.contains("<Code>InvalidParameterValue</Code>"), "{}", wrong.body);
+    sandbox.shutdown().await;
+}
+
+#[tokio::test]
 async fn references_of_a_task_definition_can_be_resolved() {
     let sandbox = sandbox().await;
     let definition = json!({"taskDefinition": "orders:87"});

@@ -65,7 +65,8 @@ pub(crate) async fn define(world: &World, service: &str, tag: &str) -> String {
     defined["taskDefinition"]["taskDefinitionArn"].as_str().expect("an ARN").to_owned()
 }
 
-/// The references of an `identify` as the state machine looks them up; images really, as their digests matter.
+/// The references of an `identify` as the state machine looks them up; images and the quota really, as their digests
+/// and its value matter.
 pub(crate) async fn resolved(world: &World, identified: &Value) -> Value {
     let mut all = Vec::new();
     for reference in identified["references"].as_array().expect("references") {
@@ -79,6 +80,10 @@ pub(crate) async fn resolved(world: &World, identified: &Value) -> Value {
             "parameter" => json!({"InvalidParameters": []}),
             "log-group" => json!({"LogGroups": [{"LogGroupName": reference["name"]}]}),
             "subnet" => json!({"Subnets": [{"AvailableIpAddressCount": 200}]}),
+            "quota" => {
+                let asked = json!({"ServiceCode": "fargate", "QuotaCode": reference["name"]});
+                send(world, "ServiceQuotasV20190624.GetServiceQuota", asked).await
+            }
             _ => json!({}),
         };
         all.push(json!({"kind": reference["kind"], "name": reference["name"], "found": true, "facts": facts}));
@@ -86,9 +91,10 @@ pub(crate) async fn resolved(world: &World, identified: &Value) -> Value {
     json!(all)
 }
 
-/// What the state machine reads anew for each look: scans, and the lines of panics since green was created.
+/// What the state machine reads anew for each look: scans, the vCPUs in use, and the lines of panics since green was
+/// created.
 pub(crate) async fn observed(world: &World, identified: &Value) -> Value {
-    let (mut logs, mut scans) = (Vec::new(), Vec::new());
+    let (mut logs, mut scans, mut usage) = (Vec::new(), Vec::new(), Vec::new());
     for reference in identified["references"].as_array().expect("references") {
         let name = &reference["name"];
         if reference["kind"] == "log-group" {
@@ -101,9 +107,27 @@ pub(crate) async fn observed(world: &World, identified: &Value) -> Value {
             let asked = json!({"repositoryName": reference["repositoryName"], "imageIds": [{"imageTag": tag}]});
             let facts = send(world, "AmazonEC2ContainerRegistry_V20150921.DescribeImages", asked).await;
             scans.push(json!({"name": name, "found": true, "facts": facts}));
+        } else if reference["kind"] == "quota" {
+            usage.push(json!({"name": name, "found": true, "facts": used(world).await}));
         }
     }
-    json!({"logs": logs, "scans": scans})
+    json!({"logs": logs, "scans": scans, "usage": usage})
+}
+
+/// CloudWatch's answer about the account's vCPUs on Fargate.
+async fn used(world: &World) -> Value {
+    let dimension = |name: &str, value: &str| json!({"Name": name, "Value": value});
+    let dimensions = [
+        dimension("Service", "Fargate"),
+        dimension("Type", "Resource"),
+        dimension("Resource", "vCPU"),
+        dimension("Class", "Standard/OnDemand"),
+    ];
+    let metric = json!({"Namespace": "AWS/Usage", "MetricName": "ResourceCount", "Dimensions": dimensions});
+    let now = world.now() / 1000;
+    let asked = json!({"StartTime": now - 900, "EndTime": now, "ScanBy": "TimestampDescending", "MetricDataQueries":
+        [{"Id": "use", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}]});
+    send(world, "GraniteServiceVersion20100801.GetMetricData", asked).await
 }
 
 /// The calls that changed something, as a plan lists them.

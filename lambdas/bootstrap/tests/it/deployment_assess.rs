@@ -130,10 +130,63 @@ async fn a_good_revision_may_be_installed() {
         .map(|reference| reference["kind"].as_str().unwrap())
         .collect();
     kinds.dedup();
-    assert_eq!(kinds, ["image", "parameter", "secret", "role", "log-group", "subnet"]);
+    assert_eq!(kinds, ["image", "parameter", "secret", "role", "log-group", "subnet", "quota"]);
     assert_eq!(report["verdict"], "PASS", "{report}");
-    assert_eq!(report["checks"].as_array().unwrap().len(), 14);
+    assert_eq!(report["checks"].as_array().unwrap().len(), 15);
     assert!(!report["evidence"].as_array().unwrap().is_empty());
+}
+
+/// Checks `checkout:62` before its installation; `usage` is what the state machine has read of the vCPUs in use.
+async fn before_install(world: &World, usage: Option<Value>) -> Value {
+    let deployment = task_set(&definition("checkout", 62));
+    let identified = asked(world, "checkout", &deployment, "identify", json!({})).await;
+    let references = resolved(world, &identified).await;
+    let more = json!({"stage": "before-install", "identified": identified, "references": references});
+    let mut more = with(more, observed(world, &identified).await);
+    if let Some(usage) = usage {
+        more["usage"] = usage;
+    }
+    asked(world, "checkout", &deployment, "check", more).await
+}
+
+/// A reading of the vCPUs in use without figures.
+fn no_figures() -> Value {
+    let series = json!({"Id": "use", "Values": [], "StatusCode": "Complete"});
+    json!([{"name": "L-3032A538", "found": true, "facts": {"MetricDataResults": [series]}}])
+}
+
+#[tokio::test]
+async fn a_quota_that_does_not_fit_the_new_tasks_refuses_them() {
+    let world = World::start().await;
+    // 18 tasks of a vCPU run, 4 are to come.
+    world.sandbox().set_quota(22.0).unwrap();
+    let report = before_install(&world, None).await;
+    assert_eq!((&report["verdict"], result(&report, "fargate-quota")), (&json!("PASS"), "pass"), "{report}");
+    world.sandbox().set_quota(21.5).unwrap();
+    let report = before_install(&world, None).await;
+    assert_eq!(report["verdict"], "FAIL", "{report}");
+    assert_eq!(
+        report["reasons"],
+        json!(["fargate-quota: 4 new tasks of 1 vCPU need 4 beside 18 in use, the quota is 21.5: raise quota \
+                L-3032A538 of service fargate in Service Quotas to 22 or more"])
+    );
+    let denied = json!([{"name": "L-3032A538", "found": false, "error": "CloudWatch.CloudWatchException: denied"}]);
+    let report = before_install(&world, Some(denied)).await;
+    assert_eq!(report["verdict"], "INCONCLUSIVE", "{report}");
+}
+
+#[tokio::test]
+async fn where_the_use_has_no_figures_the_tasks_of_all_clusters_are_counted() {
+    let world = World::start().await;
+    let report = before_install(&world, Some(no_figures())).await;
+    assert_eq!(report["verdict"], "PASS", "{report}");
+    world.sandbox().set_quota(21.0).unwrap();
+    let report = before_install(&world, Some(no_figures())).await;
+    assert!(report["reasons"][0].as_str().unwrap().contains("beside 18 in use, the quota is 21"), "{report}");
+    world.error("ecs", "ListClusters", 400, "AccessDeniedException");
+    let report = before_install(&world, Some(no_figures())).await;
+    assert_eq!(report["verdict"], "INCONCLUSIVE", "{report}");
+    assert!(report["reasons"][0].as_str().unwrap().contains("the tasks could not be counted"), "{report}");
 }
 
 #[tokio::test]

@@ -28,7 +28,8 @@ const PLATFORM: [&str; 14] = [
 
 /// Exceptions of the services that definitions call, by the prefix that their integration gives them. The modelled
 /// ones are those of the service's API reference; the generic one and `SdkClientException` are the Java SDK's.
-const SERVICES: [(&str, &[&str]); 17] = [
+const SERVICES: [(&str, &[&str]); 19] = [
+    ("CloudWatch", &["CloudWatchException"]),
     ("CloudWatchLogs", &["CloudWatchLogsException", "ServiceUnavailableException"]),
     ("CodeDeploy", &["CodeDeployException", "LifecycleEventAlreadyCompletedException", "ThrottlingException"]),
     ("CostExplorer", &["CostExplorerException", "LimitExceededException"]),
@@ -70,8 +71,9 @@ const SERVICES: [(&str, &[&str]); 17] = [
     ("ElasticLoadBalancingV2", &["ElasticLoadBalancingV2Exception"]),
     ("EventBridge", &["AmazonEventBridgeException", "FailedEntry", "InternalException"]),
     ("Iam", &["IamException", "ServiceFailureException"]),
-    ("Rds", &["RdsException"]),
+    ("Rds", &["DbSnapshotAlreadyExistsException", "InvalidDbInstanceStateException", "RdsException"]),
     ("SecretsManager", &["InternalServiceErrorException", "SecretsManagerException"]),
+    ("ServiceQuotas", &["ServiceException", "ServiceQuotasException", "TooManyRequestsException"]),
     ("Ssm", &["SsmException", "InternalServerErrorException", "ThrottlingException"]),
     ("Sfn", &["ExecutionDoesNotExistException", "SfnException"]),
     ("SQS", &["AmazonSQSException"]),
@@ -438,7 +440,7 @@ fn unreadable(order: &execution::TaskOrder) -> Option<String> {
 fn judged(payload: &serde_json::Value) -> Result<(), operations::Error> {
     operations::gate::identified::Known::of_payload(payload)?;
     operations::gate::Resolved::of_payload(payload)?;
-    for field in ["logs", "scans"] {
+    for field in ["logs", "scans", "usage"] {
         operations::gate::Reading::of_payload(payload, field)?;
     }
     Ok(())
