@@ -5,6 +5,7 @@ mod application_autoscaling;
 mod autoscaling_policies;
 mod autoscaling_targets;
 mod cloudwatch;
+mod cloudwatch_data;
 mod codedeploy;
 mod codedeploy_view;
 mod cost_explorer;
