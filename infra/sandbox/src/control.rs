@@ -10,19 +10,39 @@ use serde_json::{Value, json};
 
 use crate::fault::Fault;
 use crate::server::Shared;
-use crate::world::{Behaviour, Outcome};
+use crate::world::{Behaviour, Outcome, World};
 
 /// Every control path begins so.
 pub(crate) const PREFIX: &str = "/_sandbox/";
 
-const PATHS: &str = "GET state, GET calls, DELETE calls, GET faults, POST faults, DELETE faults, POST load, POST hang, \
-                     POST kill, POST rollout, POST release, POST quota, GET listeners";
+const PATHS: &str = "GET state, GET calls, DELETE calls, GET faults, POST faults, DELETE faults, POST load, POST speed, \
+                     POST hang, POST kill, POST rollout, POST release, POST quota, GET listeners";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Load {
     service: String,
-    requests_per_second: f64,
+    #[serde(default)]
+    requests_per_second: Option<f64>,
+    #[serde(default)]
+    factor: Option<f64>,
+}
+
+impl Load {
+    fn apply(&self, world: &mut World) -> Result<(), String> {
+        match (self.requests_per_second, self.factor) {
+            (Some(rate), None) => world.set_load(&self.service, rate),
+            (None, Some(factor)) => world.set_factor(&self.service, factor),
+            _ => Err("requestsPerSecond: give it, or factor for a service of the fleet".to_owned()),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Speed {
+    service: String,
+    factor: f64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,7 +142,11 @@ fn command(shared: &Shared, path: &str, body: &[u8]) -> Option<Result<Value, Str
             Ok(json!({}))
         }),
         "load" => parse(body).and_then(|load: Load| {
-            shared.with_world(|world| world.set_load(&load.service, load.requests_per_second))?;
+            shared.with_world(|world| load.apply(world))?;
+            Ok(json!({}))
+        }),
+        "speed" => parse(body).and_then(|speed: Speed| {
+            shared.with_world(|world| world.set_speed(&speed.service, speed.factor))?;
             Ok(json!({}))
         }),
         "hang" => parse(body).and_then(|hang: Hang| {

@@ -27,7 +27,10 @@ use tokio::task::JoinHandle;
 pub use calls::Call;
 pub use clock::Source as Time;
 pub use fault::{Fault, Kind as FaultKind};
-pub use world::{Behaviour, Outcome as RolloutOutcome};
+pub use world::{Behaviour, Outcome as RolloutOutcome, Profile};
+
+/// The longest history, days.
+const MAXIMUM_HISTORY_DAYS: u32 = 400;
 
 /// How a sandbox is started.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +45,10 @@ pub struct Config {
     pub time_origin_ms: Option<i64>,
     /// The system clock, or one that tests move.
     pub time: Time,
+    /// Which account is simulated.
+    pub profile: Profile,
+    /// Days of history behind the start, at most 400; `None`: as much as the profile has, an hour or 28 days.
+    pub history_days: Option<u32>,
     /// The twelve digits of the simulated account.
     pub account: String,
     /// The simulated region, e.g. `us-east-1`.
@@ -66,6 +73,8 @@ impl Default for Config {
             time_scale: 1.0,
             time_origin_ms: None,
             time: Time::System,
+            profile: Profile::Production,
+            history_days: None,
             account: "123456789012".to_owned(),
             region: "us-east-1".to_owned(),
             redis_host: "127.0.0.1".to_owned(),
@@ -87,6 +96,9 @@ impl Config {
         }
         if self.traffic_port > u16::MAX - world::LISTENERS as u16 {
             return Some("traffic_port: give a port with five more behind it, or 0 for any free ones");
+        }
+        if self.history_days.is_some_and(|days| days > MAXIMUM_HISTORY_DAYS) {
+            return Some("history_days: give at most 400 days");
         }
         self.region.is_empty().then_some("region: give an AWS region, e.g. us-east-1")
     }
@@ -121,7 +133,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Builds the world, with an hour of history, and serves it.
+    /// Builds the world, with its history, and serves it.
     ///
     /// # Errors
     /// [`Error::Config`] for a value out of range, [`Error::Listen`] when the address cannot be bound.
@@ -242,6 +254,30 @@ impl Sandbox {
     /// [`Error::Control`] for an unknown name or a rate that is negative or not finite.
     pub fn set_load(&self, name: &str, requests_per_second: f64) -> Result<(), Error> {
         self.shared.with_world(|world| world.set_load(name, requests_per_second)).map_err(Error::Control)
+    }
+
+    /// Multiplies the load of a fleet service from now on, 0 to 100.
+    ///
+    /// # Errors
+    /// [`Error::Control`] for an unknown name, a factor out of range, or the production profile.
+    pub fn set_load_factor(&self, service: &str, factor: f64) -> Result<(), Error> {
+        self.shared.with_world(|world| world.set_factor(service, factor)).map_err(Error::Control)
+    }
+
+    /// Makes the tasks of a fleet service so many times as fast from now on, 0.05 to 20: 0.5 is half as fast, a
+    /// regression that no deployment explains.
+    ///
+    /// # Errors
+    /// [`Error::Control`] for an unknown name, a factor out of range, or the production profile.
+    pub fn set_speed(&self, service: &str, factor: f64) -> Result<(), Error> {
+        self.shared.with_world(|world| world.set_speed(service, factor)).map_err(Error::Control)
+    }
+
+    /// When the sandbox will next send something to the outside by itself, as far as it is known now, milliseconds since
+    /// the epoch; `None` when nothing is scheduled or under way. It lets no time pass and costs little.
+    #[must_use]
+    pub fn next_event_ms(&self) -> Option<i64> {
+        self.shared.next_event_ms()
     }
 
     /// Hangs up to `tasks` running tasks of a service, oldest first; returns how many hang now.

@@ -24,6 +24,12 @@ struct Arguments {
     /// The instant at which virtual and real time agree, milliseconds since the Unix epoch; default: now.
     #[arg(long)]
     time_origin: Option<i64>,
+    /// Which account: `production` (seconds, incidents and releases) or `fleet` (minutes, weeks of load, scaling, cost).
+    #[arg(long, default_value = "production", value_parser = profile)]
+    profile: sandbox::Profile,
+    /// Days of history behind the start; default: what the profile has.
+    #[arg(long)]
+    history_days: Option<u32>,
     /// The simulated account.
     #[arg(long, default_value = "123456789012")]
     account: String,
@@ -47,6 +53,10 @@ struct Arguments {
     sfn_endpoint: Option<String>,
 }
 
+fn profile(name: &str) -> Result<sandbox::Profile, String> {
+    sandbox::Profile::named(name).ok_or_else(|| "give production or fleet".to_owned())
+}
+
 impl Arguments {
     fn config(self) -> sandbox::Config {
         sandbox::Config {
@@ -55,6 +65,8 @@ impl Arguments {
             time_scale: self.time_scale,
             time_origin_ms: self.time_origin,
             time: sandbox::Time::System,
+            profile: self.profile,
+            history_days: self.history_days,
             account: self.account,
             region: self.region,
             redis_host: self.redis_host,

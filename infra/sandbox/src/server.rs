@@ -66,7 +66,7 @@ impl Shared {
             redis: (config.redis_host.clone(), config.redis_port),
             ports,
         };
-        let world = World::new(config.seed, clock.now_ms(), place);
+        let world = World::new(config.seed, clock.now_ms(), place, config.profile, config.history_days);
         let state = State { world, calls: Log::default(), faults: Waiting::default() };
         let endpoints = Endpoints { lambda: config.lambda_endpoint.clone(), sfn: config.sfn_endpoint.clone() };
         let (mailbox, queue) = Mailbox::new(endpoints);
@@ -85,6 +85,11 @@ impl Shared {
         let result = work(&mut state.world);
         self.mailbox.post(state.world.outbox.take());
         result
+    }
+
+    /// When the world will next send something by itself, without letting time pass.
+    pub(crate) fn next_event_ms(&self) -> Option<i64> {
+        self.state().world.next_event_ms()
     }
 
     /// Injects a fault after checking it.

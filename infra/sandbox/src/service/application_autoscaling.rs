@@ -1,12 +1,13 @@
 //! Application Auto Scaling.
 
 use super::input::Input;
-use super::{Answer, Failure};
+use super::{Answer, Failure, autoscaling_policies, autoscaling_targets};
 use crate::wire::Node;
 use crate::world::World;
 use crate::world::autoscaling::{Policy, Target};
 
-const DIMENSION: &str = "ecs:service:DesiredCount";
+/// The only dimension: the desired count of an ECS service.
+pub(super) const DIMENSION: &str = "ecs:service:DesiredCount";
 const NAMESPACES: [&str; 14] = [
     "ecs",
     "elasticmapreduce",
@@ -26,6 +27,10 @@ const NAMESPACES: [&str; 14] = [
 
 /// Performs an operation.
 pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answer {
+    if world.fleet.is_some() {
+        let kinds = [autoscaling_targets::perform, autoscaling_policies::perform];
+        return kinds.into_iter().find_map(|perform| perform(world, operation, input));
+    }
     Some(match operation {
         "DescribeScalableTargets" => describe_scalable_targets(world, input),
         "RegisterScalableTarget" => register(world, input),
@@ -35,7 +40,7 @@ pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answ
 }
 
 /// The namespace must exist; `false` when it is not ECS's, whose targets alone are modelled.
-fn is_ecs(input: &Input) -> Result<bool, Failure> {
+pub(super) fn is_ecs(input: &Input) -> Result<bool, Failure> {
     let namespace = input.required("ServiceNamespace")?;
     if !NAMESPACES.contains(&namespace) {
         return Err(input.invalid(&format!(
@@ -47,7 +52,8 @@ fn is_ecs(input: &Input) -> Result<bool, Failure> {
     Ok(namespace == "ecs")
 }
 
-fn check_dimension(input: &Input) -> Result<(), Failure> {
+/// The dimension, where it is given, must be the desired count.
+pub(super) fn check_dimension(input: &Input) -> Result<(), Failure> {
     match input.text("ScalableDimension")? {
         None | Some(DIMENSION) => Ok(()),
         Some(_) => Err(input.invalid("Unsupported service namespace, resource type or scalable dimension")),
@@ -72,11 +78,16 @@ fn arn(world: &World, target: &Target) -> String {
     world.place.arn("application-autoscaling", &format!("scalable-target/{id}"))
 }
 
-fn view(world: &World, target: &Target) -> Node {
-    let role = format!(
+/// The service-linked role that scales.
+pub(super) fn role(world: &World) -> String {
+    format!(
         "arn:aws:iam::{}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_ECSService",
         world.place.account
-    );
+    )
+}
+
+fn view(world: &World, target: &Target) -> Node {
+    let role = role(world);
     let suspended = Node::map([
         ("DynamicScalingInSuspended", target.in_suspended.into()),
         ("DynamicScalingOutSuspended", target.out_suspended.into()),

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::expression::{self, Points};
+use super::cloudwatch_data::{get_metric_data, read};
 use super::input::Input;
 use super::{Answer, Failure};
 use crate::wire::Node;
+use crate::world::World;
 use crate::world::alarm::Alarm;
 use crate::world::metrics::{Datum, Series, Statistic};
-use crate::world::{MINUTE_MS, World};
 
-/// How many queries one call may hold.
-const MAXIMUM_QUERIES: usize = 500;
 /// How many metrics one call may publish.
 const MAXIMUM_DATA: usize = 1000;
 /// How many points GetMetricStatistics may return.
@@ -29,11 +27,12 @@ pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answ
 }
 
 /// CloudWatch's error for parameters that contradict each other.
-fn validation(message: &str) -> Failure {
+pub(super) fn validation(message: &str) -> Failure {
     Failure::new("ValidationError", message).with_query_code("ValidationError")
 }
 
-fn series(metric: &Input) -> Result<Series, Failure> {
+/// The metric that a structure names.
+pub(super) fn series(metric: &Input) -> Result<Series, Failure> {
     dimensions(metric, metric.required("Namespace")?, metric.required("MetricName")?)
 }
 
@@ -45,7 +44,8 @@ fn dimensions(parent: &Input, namespace: &str, name: &str) -> Result<Series, Fai
     Ok(Series::new(namespace, name, &dimensions))
 }
 
-fn interval(input: &Input) -> Result<(i64, i64), Failure> {
+/// From when, and to before when.
+pub(super) fn interval(input: &Input) -> Result<(i64, i64), Failure> {
     let start_ms = input.instant("StartTime")?.ok_or_else(|| input.missing("StartTime"))?;
     let end_ms = input.instant("EndTime")?.ok_or_else(|| input.missing("EndTime"))?;
     if start_ms >= end_ms {
@@ -55,7 +55,7 @@ fn interval(input: &Input) -> Result<(i64, i64), Failure> {
 }
 
 /// A period in milliseconds: whole minutes, as the sandbox publishes nothing finer.
-fn period_ms(parent: &Input, default: Option<i64>) -> Result<i64, Failure> {
+pub(super) fn period_ms(parent: &Input, default: Option<i64>) -> Result<i64, Failure> {
     let seconds = parent.integer("Period")?.or(default).ok_or_else(|| parent.missing("Period"))?;
     if seconds < 60 || seconds % 60 != 0 {
         return Err(
@@ -65,115 +65,10 @@ fn period_ms(parent: &Input, default: Option<i64>) -> Result<i64, Failure> {
     Ok(seconds * 1000)
 }
 
-fn statistic(parent: &Input, name: &str) -> Result<Statistic, Failure> {
+/// The statistic of that name.
+pub(super) fn statistic(parent: &Input, name: &str) -> Result<Statistic, Failure> {
     Statistic::named(name)
         .ok_or_else(|| parent.invalid(&format!("The value {name} for parameter Stat is not supported.")))
-}
-
-/// A query of GetMetricData.
-struct Query<'a> {
-    id: &'a str,
-    label: String,
-    returned: bool,
-    points: Option<Points>,
-    expression: Option<&'a str>,
-}
-
-fn get_metric_data(world: &World, input: &Input) -> Result<Node, Failure> {
-    let queries = input.structures("MetricDataQueries")?;
-    if queries.is_empty() || queries.len() > MAXIMUM_QUERIES {
-        return Err(validation("The collection MetricDataQueries must have between 1 and 500 members."));
-    }
-    let interval = interval(input)?;
-    let mut read = Vec::new();
-    let mut smallest = i64::MAX;
-    for query in &queries {
-        let (query, period_ms) = read_query(world, query, interval)?;
-        if read.iter().any(|other: &Query| other.id == query.id) {
-            return Err(validation(&format!(
-                "The values for parameter id in MetricDataQueries are not unique: {}",
-                query.id
-            )));
-        }
-        smallest = smallest.min(period_ms);
-        read.push(query);
-    }
-    solve(&mut read, &periods(interval, smallest))?;
-    let ascending = match input.text("ScanBy")? {
-        None | Some("TimestampDescending") => false,
-        Some("TimestampAscending") => true,
-        Some(_) => return Err(input.invalid("ScanBy must be TimestampAscending or TimestampDescending.")),
-    };
-    let results = read.iter().filter(|query| query.returned).map(|query| result(query, ascending));
-    Ok(Node::map([("MetricDataResults", Node::list(results)), ("Messages", Node::list([]))]))
-}
-
-fn periods((start_ms, end_ms): (i64, i64), period_ms: i64) -> Vec<i64> {
-    let period_ms = if period_ms == i64::MAX { MINUTE_MS } else { period_ms };
-    let first = start_ms - start_ms.rem_euclid(period_ms);
-    (0..).map(|index| first + index * period_ms).take_while(|at| *at < end_ms).take(100_000).collect()
-}
-
-fn read_query<'a>(world: &World, query: &Input<'a>, interval: (i64, i64)) -> Result<(Query<'a>, i64), Failure> {
-    let id = query.required("Id")?;
-    let valid = id.starts_with(|first: char| first.is_ascii_lowercase())
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if !valid {
-        return Err(validation(&format!(
-            "The value {id} for parameter MetricDataQueries.member.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$."
-        )));
-    }
-    let returned = query.boolean("ReturnData", true)?;
-    let label = query.text("Label")?;
-    let (Some(stat), None) = (query.structure("MetricStat"), query.text("Expression")?) else {
-        let expression = query.text("Expression")?.filter(|_| query.structure("MetricStat").is_none());
-        let expression = expression.ok_or_else(|| validation("Each query has either MetricStat or Expression."))?;
-        let label = label.unwrap_or(id).to_owned();
-        return Ok((Query { id, label, returned, points: None, expression: Some(expression) }, i64::MAX));
-    };
-    let metric = stat.structure("Metric").ok_or_else(|| stat.missing("Metric"))?;
-    let series = series(&metric)?;
-    let period_ms = period_ms(&stat, None)?;
-    let statistic = statistic(&stat, stat.required("Stat")?)?;
-    let data = world.metrics.read(&series, interval.0, interval.1, period_ms);
-    let points = data.iter().map(|(at, datum)| (*at, datum.statistic(statistic))).collect();
-    let label = label.unwrap_or(&series.name).to_owned();
-    Ok((Query { id, label, returned, points: Some(points), expression: None }, period_ms))
-}
-
-/// Evaluates the expressions, whatever their order; one that needs itself is refused.
-fn solve(queries: &mut [Query], periods: &[i64]) -> Result<(), Failure> {
-    for _ in 0..queries.len() {
-        let known: BTreeMap<String, Points> =
-            queries.iter().filter_map(|query| Some((query.id.to_owned(), query.points.clone()?))).collect();
-        let unsolved = |query: &&mut Query| query.points.is_none();
-        for query in queries.iter_mut().filter(unsolved) {
-            query.points = expression::evaluate(query.expression.unwrap_or_default(), &known, periods).ok();
-        }
-    }
-    let known = queries.iter().filter_map(|query| Some((query.id.to_owned(), query.points.clone()?))).collect();
-    match queries.iter().find(|query| query.points.is_none()) {
-        None => Ok(()),
-        Some(query) => {
-            let problem = expression::evaluate(query.expression.unwrap_or_default(), &known, periods).err();
-            let problem = problem.unwrap_or_default();
-            Err(validation(&format!("Error in expression '{}': {problem}", query.id)))
-        }
-    }
-}
-
-fn result(query: &Query, ascending: bool) -> Node {
-    let mut points: Vec<(i64, f64)> = query.points.iter().flatten().map(|(at, value)| (*at, *value)).collect();
-    if !ascending {
-        points.reverse();
-    }
-    Node::map([
-        ("Id", query.id.into()),
-        ("Label", query.label.as_str().into()),
-        ("Timestamps", Node::list(points.iter().map(|(at, _)| Node::Time(*at)))),
-        ("Values", Node::list(points.iter().map(|(_, value)| Node::Double(*value)))),
-        ("StatusCode", "Complete".into()),
-    ])
 }
 
 fn unit(metric: &str) -> &'static str {
@@ -202,34 +97,40 @@ fn get_metric_statistics(world: &World, input: &Input) -> Result<Node, Failure> 
     if plain.is_empty() && extended.is_empty() {
         return Err(input.missing("Statistics or ExtendedStatistics"));
     }
-    let data = world.metrics.read(&series, start_ms, end_ms, period_ms);
-    let mut points = Vec::new();
-    for (at, datum) in &data {
-        let mut members = vec![("Timestamp", Node::Time(*at)), ("Unit", unit(&series.name).into())];
-        for name in ["SampleCount", "Average", "Sum", "Minimum", "Maximum"] {
-            if plain.contains(&name) {
-                members.push((name, datum.statistic(statistic(input, name)?).into()));
-            }
+    let mut columns = Vec::new();
+    for name in ["SampleCount", "Average", "Sum", "Minimum", "Maximum"] {
+        if plain.contains(&name) {
+            columns.push((name, statistic(input, name)?));
         }
-        if !extended.is_empty() {
-            members.push(("ExtendedStatistics", extended_statistics(input, &extended, datum)?));
-        }
-        points.push(Node::Map(members));
     }
+    let plain = columns.len();
+    for name in extended {
+        columns.push((offered(input, name)?, statistic(input, name)?));
+    }
+    let mut rows: BTreeMap<i64, Vec<(&'static str, f64)>> = BTreeMap::new();
+    for (name, statistic) in &columns {
+        for (at, value) in read(world, &series, (start_ms, end_ms), period_ms, *statistic) {
+            rows.entry(at).or_default().push((name, value));
+        }
+    }
+    let points = rows.into_iter().map(|(at, values)| {
+        let mut members = vec![("Timestamp", Node::Time(at)), ("Unit", unit(&series.name).into())];
+        let mut values = values.into_iter().map(|(name, value)| (name, Node::from(value)));
+        members.extend(values.by_ref().take(plain));
+        let extended: Vec<(&'static str, Node)> = values.collect();
+        if !extended.is_empty() {
+            members.push(("ExtendedStatistics", Node::Map(extended)));
+        }
+        Node::Map(members)
+    });
     Ok(Node::map([("Label", series.name.as_str().into()), ("Datapoints", Node::list(points))]))
 }
 
-/// Percentiles by name. The names come from the request, so the tree holds those that AWS's consoles offer.
-fn extended_statistics(input: &Input, names: &[&str], datum: &Datum) -> Result<Node, Failure> {
+/// A percentile by name. The names come from the request, so the tree holds those that AWS's consoles offer.
+fn offered(input: &Input, name: &str) -> Result<&'static str, Failure> {
     const OFFERED: [&str; 9] = ["p10", "p50", "p75", "p90", "p95", "p99", "p99.5", "p99.9", "p100"];
-    let mut members = Vec::new();
-    for name in names {
-        let offered = OFFERED.iter().find(|offered| *offered == name);
-        let offered = offered
-            .ok_or_else(|| input.invalid(&format!("The sandbox offers {} here, not {name}.", OFFERED.join(", "))))?;
-        members.push((*offered, datum.statistic(statistic(input, name)?).into()));
-    }
-    Ok(Node::Map(members))
+    let offered = OFFERED.into_iter().find(|offered| *offered == name);
+    offered.ok_or_else(|| input.invalid(&format!("The sandbox offers {} here, not {name}.", OFFERED.join(", "))))
 }
 
 fn put_metric_data(world: &mut World, input: &Input) -> Result<Node, Failure> {

@@ -1,16 +1,21 @@
-//! EC2: reading subnets.
+//! EC2: reading subnets and, of a fleet, addresses, volumes and NAT gateways.
 
 use super::input::Input;
-use super::{Answer, Failure};
+use super::{Answer, Failure, ec2_inventory};
 use crate::wire::Node;
 use crate::world::World;
 use crate::world::account::Subnet;
 
-const VPC: &str = "vpc-0a1b2c3d4e5f67890";
+/// The only network.
+pub(super) const VPC: &str = "vpc-0a1b2c3d4e5f67890";
 
 /// Performs an operation.
 pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answer {
-    (operation == "DescribeSubnets").then(|| describe_subnets(world, input))
+    match (operation, world.fleet.as_deref()) {
+        ("DescribeSubnets", _) => Some(describe_subnets(world, input)),
+        (_, Some(fleet)) => ec2_inventory::perform(&fleet.inventory, (world, fleet.anchor_ms), operation, input),
+        _ => None,
+    }
 }
 
 /// Addresses of a subnet that no task has.

@@ -11,6 +11,9 @@ use crate::world::image::Image;
 const MEDIA_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 /// What an image weighs, bytes.
 const SIZE: i64 = 48_211_904;
+const FLEET_SIZE: i64 = 381_681_664;
+/// Images of the fleet whose tag begins so have none: it went to a newer one.
+const UNTAGGED: &str = "untagged-";
 /// The tag of images in which the scan found something.
 const VULNERABLE: &str = "bad-findings";
 
@@ -19,6 +22,7 @@ pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answ
     Some(match operation {
         "BatchGetImage" => batch_get(world, input),
         "DescribeImages" => describe(world, input),
+        "DescribeRepositories" if world.fleet.is_some() => describe_repositories(world, input),
         _ => return None,
     })
 }
@@ -64,17 +68,24 @@ fn batch_get(world: &World, input: &Input) -> Result<Node, Failure> {
     Ok(Node::map([("images", Node::list(images)), ("failures", Node::list(failures))]))
 }
 
-/// The Image structure; its manifest is an index with one image for Linux on ARM.
+/// The Image structure; its manifest is an index of images for Linux: on ARM, and in the fleet on x86 too.
 fn view(world: &World, repository: &str, image: &Image) -> Node {
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": MEDIA_TYPE,
-        "manifests": [{
+    let mut architectures = vec!["arm64"];
+    if world.fleet.is_some() {
+        architectures.insert(0, "amd64");
+    }
+    let manifests = architectures.into_iter().map(|architecture| {
+        json!({
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "digest": image.digest,
             "size": 1_672,
-            "platform": { "architecture": "arm64", "os": "linux" },
-        }],
+            "platform": { "architecture": architecture, "os": "linux" },
+        })
+    });
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": MEDIA_TYPE,
+        "manifests": manifests.collect::<Vec<_>>(),
     });
     Node::map([
         ("registryId", world.place.account.as_str().into()),
@@ -98,6 +109,39 @@ fn findings(image: &Image) -> Node {
     Node::map([("imageScanCompletedAt", Node::Time(image.pushed_ms)), ("findingSeverityCounts", counts)])
 }
 
+/// The tags of an image; absent when it has none.
+fn tags(world: &World, image: &Image) -> Node {
+    if world.fleet.is_some() && image.tag.starts_with(UNTAGGED) {
+        return Node::Absent;
+    }
+    Node::list([image.tag.as_str().into()])
+}
+
+fn describe_repositories(world: &World, input: &Input) -> Result<Node, Failure> {
+    input.only(&["registryId", "repositoryNames", "maxResults", "nextToken"])?;
+    let all = world.images.names();
+    let asked = input.texts("repositoryNames")?;
+    if let Some(gone) = asked.iter().find(|name| !all.contains(name)) {
+        let account = &world.place.account;
+        let message = format!("The repository with name '{gone}' does not exist in the registry with id '{account}'");
+        return Err(Failure::new("RepositoryNotFoundException", &message));
+    }
+    let wanted = all.into_iter().filter(|name| asked.is_empty() || asked.contains(name));
+    let created_ms = world.now_ms - 700 * 86_400_000;
+    let views = wanted.map(|name| {
+        let place = &world.place;
+        Node::map([
+            ("repositoryArn", place.arn("ecr", &format!("repository/{name}")).into()),
+            ("registryId", place.account.as_str().into()),
+            ("repositoryName", name.into()),
+            ("repositoryUri", format!("{}.dkr.ecr.{}.amazonaws.com/{name}", place.account, place.region).into()),
+            ("createdAt", Node::Time(created_ms)),
+            ("imageTagMutability", "MUTABLE".into()),
+        ])
+    });
+    Ok(Node::map([("repositories", Node::list(views))]))
+}
+
 fn describe(world: &World, input: &Input) -> Result<Node, Failure> {
     input.only(&["registryId", "repositoryName", "imageIds", "maxResults", "nextToken"])?;
     let (name, all) = repository(world, input)?;
@@ -114,8 +158,8 @@ fn describe(world: &World, input: &Input) -> Result<Node, Failure> {
             ("registryId", world.place.account.as_str().into()),
             ("repositoryName", name.into()),
             ("imageDigest", image.digest.as_str().into()),
-            ("imageTags", Node::list([image.tag.as_str().into()])),
-            ("imageSizeInBytes", SIZE.into()),
+            ("imageTags", tags(world, image)),
+            ("imageSizeInBytes", if world.fleet.is_some() { FLEET_SIZE } else { SIZE }.into()),
             ("imagePushedAt", Node::Time(image.pushed_ms)),
             ("imageManifestMediaType", MEDIA_TYPE.into()),
             ("imageScanStatus", Node::map([("status", "COMPLETE".into())])),

@@ -77,11 +77,28 @@ fn register(world: &mut World, input: &Input) -> Result<Node, Failure> {
     if fargate && (input.get("cpu").is_none() || input.get("memory").is_none()) {
         return Err(refused("No Fargate configuration exists for given values: give cpu and memory."));
     }
+    if fargate && world.fleet.is_some() && !is_fargate(input)? {
+        return Err(refused("No Fargate configuration exists for given values."));
+    }
     let kept = PARAMETERS.iter().filter_map(|name| Some(((*name).to_owned(), input.get(name)?.clone())));
     let document: Map<String, Value> = kept.collect();
     let arn = world.register(family, Value::Object(document));
     let described = world.definition(&arn).map(|definition| view(world, definition, &arn));
     Ok(Node::map([("taskDefinition", described.into())]))
+}
+
+/// Whether Fargate has tasks of that CPU and memory: from (CPU units, least and most memory in GiB, its step).
+fn is_fargate(input: &Input) -> Result<bool, Failure> {
+    const LADDER: [(i64, i64, i64, i64); 6] =
+        [(512, 1, 4, 1), (1024, 2, 8, 1), (2048, 4, 16, 1), (4096, 8, 30, 1), (8192, 16, 60, 4), (16384, 32, 120, 8)];
+    let (cpu, memory) = (input.integer("cpu")?.unwrap_or(0), input.integer("memory")?.unwrap_or(0));
+    if cpu == 256 {
+        return Ok([512, 1024, 2048].contains(&memory));
+    }
+    let fits = |(_, least, most, step): &(i64, i64, i64, i64)| {
+        memory % 1024 == 0 && (*least..=*most).contains(&(memory / 1024)) && (memory / 1024 - least) % step == 0
+    };
+    Ok(LADDER.iter().find(|(units, ..)| *units == cpu).is_some_and(fits))
 }
 
 fn list(world: &World, input: &Input) -> Result<Node, Failure> {

@@ -125,6 +125,7 @@ fn deployment(service: &Service, deployment: &Deployment) -> Node {
 /// The Task structure.
 pub(super) fn task(world: &World, service: &Service, task: &Task) -> Node {
     let arn = world.task_arn(&task.id);
+    let size = world.task_size(&task.task_definition);
     let stop = task.stop.as_ref();
     let status = match task.health {
         _ if task.phase != Phase::Running => "UNKNOWN",
@@ -146,8 +147,8 @@ pub(super) fn task(world: &World, service: &Service, task: &Task) -> Node {
         ("availabilityZone", format!("{}{}", world.place.region, task.zone).into()),
         ("attachments", Node::list([attachment(task)])),
         ("containers", Node::list([container(world, service, task, status)])),
-        ("cpu", world.cpu_units(&task.task_definition).to_string().into()),
-        ("memory", "2048".into()),
+        ("cpu", size.cpu_units.to_string().into()),
+        ("memory", size.memory_mib.to_string().into()),
         ("launchType", "FARGATE".into()),
         ("platformVersion", "1.4.0".into()),
         ("platformFamily", "Linux".into()),

@@ -6,6 +6,7 @@ use super::{Answer, Failure};
 use crate::wire::Node;
 use crate::world::World;
 use crate::world::balancer::{Forward, Listener, Rule};
+use crate::world::fleet::inventory::IDLE_BALANCER;
 
 /// The largest weight of a target group.
 const MAXIMUM_WEIGHT: i64 = 999;
@@ -42,31 +43,44 @@ fn rule_not_found() -> Failure {
 
 fn describe_load_balancers(world: &World, input: &Input) -> Result<Node, Failure> {
     input.only(&["LoadBalancerArns", "Names", "Marker", "PageSize"])?;
-    let own = balancer_arn(world);
-    let (name, id) = &world.load_balancer;
-    let arns = input.texts("LoadBalancerArns")?;
-    let names = input.texts("Names")?;
-    if arns.iter().any(|arn| *arn != own) || names.iter().any(|asked| asked != name) {
+    let mut all = vec![(world.load_balancer.0.as_str(), world.load_balancer.1.as_str())];
+    if world.fleet.is_some() {
+        all.push(IDLE_BALANCER);
+    }
+    let arn =
+        |(name, id): (&str, &str)| world.place.arn("elasticloadbalancing", &format!("loadbalancer/app/{name}/{id}"));
+    let (arns, names) = (input.texts("LoadBalancerArns")?, input.texts("Names")?);
+    let known = |asked: &str| all.iter().any(|each| arn(*each) == asked);
+    if !arns.iter().all(|asked| known(asked)) || !names.iter().all(|asked| all.iter().any(|each| each.0 == *asked)) {
         return Err(Failure::new("LoadBalancerNotFound", "One or more load balancers not found"));
     }
+    let wanted = |each: &&(&str, &str)| {
+        (arns.is_empty() || arns.contains(&arn(**each).as_str())) && (names.is_empty() || names.contains(&each.0))
+    };
+    let balancers = all.iter().filter(wanted).map(|each| balancer_view(world, *each, arn(*each)));
+    Ok(Node::map([("LoadBalancers", Node::list(balancers))]))
+}
+
+fn balancer_view(world: &World, (name, id): (&str, &str), arn: String) -> Node {
     let zones = world.subnets.iter().map(|subnet| {
         Node::map([
             ("ZoneName", format!("{}{}", world.place.region, subnet.zone).into()),
             ("SubnetId", subnet.id.as_str().into()),
         ])
     });
-    let balancer = Node::map([
-        ("LoadBalancerArn", own.into()),
+    let created = world.fleet.as_ref().map(|fleet| fleet.anchor_ms - 400 * 86_400_000);
+    Node::map([
+        ("LoadBalancerArn", arn.into()),
         ("DNSName", format!("{name}-{}.{}.elb.amazonaws.com", &id[..10], world.place.region).into()),
-        ("LoadBalancerName", name.as_str().into()),
+        ("CreatedTime", Node::time(created)),
+        ("LoadBalancerName", name.into()),
         ("Scheme", "internet-facing".into()),
         ("VpcId", "vpc-0a1b2c3d4e5f67890".into()),
         ("State", Node::map([("Code", "active".into())])),
         ("Type", "application".into()),
         ("AvailabilityZones", Node::list(zones)),
         ("IpAddressType", "ipv4".into()),
-    ]);
-    Ok(Node::map([("LoadBalancers", Node::list([balancer]))]))
+    ])
 }
 
 fn describe_listeners(world: &World, input: &Input) -> Result<Node, Failure> {

@@ -6,7 +6,7 @@ use super::input::Input;
 use super::{Answer, Failure};
 use crate::wire::Node;
 use crate::world::World;
-use crate::world::rule::{self, Rule, Target};
+use crate::world::rule::{self, Rule, Target, Timetable};
 
 /// How many events one call may put.
 const MAXIMUM_ENTRIES: usize = 10;
@@ -97,18 +97,39 @@ fn rule_arn(world: &World, name: &str) -> String {
 }
 
 fn put_rule(world: &mut World, input: &Input) -> Result<Node, Failure> {
-    input.only(&["Name", "EventPattern", "State", "Description", "EventBusName", "RoleArn", "Tags"])?;
+    input.only(&[
+        "Name",
+        "EventPattern",
+        "ScheduleExpression",
+        "State",
+        "Description",
+        "EventBusName",
+        "RoleArn",
+        "Tags",
+    ])?;
     check_bus(input)?;
     let name = input.required("Name")?;
-    let pattern: Value = serde_json::from_str(input.required("EventPattern")?).unwrap_or_default();
-    if let Some(problem) = rule::problem(&pattern) {
-        return Err(Failure::new("InvalidEventPatternException", problem));
-    }
+    let expression = input.text("ScheduleExpression")?;
+    let pattern = match input.text("EventPattern")? {
+        None if expression.is_some() => Value::Null,
+        None => return Err(input.invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")),
+        Some(text) => pattern(text)?,
+    };
+    let timetable = expression.map(|text| Timetable::new(text, world.now_ms)).transpose();
+    let timetable = timetable.map_err(|problem| input.invalid(&problem))?;
     let targets = world.bus.rules.get(name).map(|rule| rule.targets.clone()).unwrap_or_default();
     let enabled = input.text("State")?.unwrap_or("ENABLED") != "DISABLED";
     let description = input.text("Description")?.map(str::to_owned);
-    world.bus.rules.insert(name.to_owned(), Rule { pattern, enabled, description, targets });
+    world.bus.rules.insert(name.to_owned(), Rule { pattern, timetable, enabled, description, targets });
     Ok(Node::map([("RuleArn", rule_arn(world, name).into())]))
+}
+
+fn pattern(text: &str) -> Result<Value, Failure> {
+    let pattern: Value = serde_json::from_str(text).unwrap_or_default();
+    match rule::problem(&pattern) {
+        Some(problem) => Err(Failure::new("InvalidEventPatternException", problem)),
+        None => Ok(pattern),
+    }
 }
 
 fn delete_rule(world: &mut World, input: &Input) -> Result<Node, Failure> {
@@ -129,7 +150,8 @@ fn list_rules(world: &World, input: &Input) -> Result<Node, Failure> {
         Node::map([
             ("Name", name.as_str().into()),
             ("Arn", rule_arn(world, name).into()),
-            ("EventPattern", rule.pattern.to_string().into()),
+            ("EventPattern", (!rule.pattern.is_null()).then(|| rule.pattern.to_string()).into()),
+            ("ScheduleExpression", rule.timetable.as_ref().map(|timetable| timetable.expression.as_str()).into()),
             ("State", if rule.enabled { "ENABLED" } else { "DISABLED" }.into()),
             ("Description", rule.description.as_deref().into()),
             ("EventBusName", "default".into()),

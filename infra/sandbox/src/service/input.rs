@@ -149,9 +149,12 @@ impl<'a> Input<'a> {
             Service::Ec2 => Failure::new("InvalidParameterValue", message),
             Service::Iam => Failure::new("ValidationError", message),
             Service::CodeDeploy => Failure::new("InvalidInputException", message),
-            Service::ApplicationAutoScaling | Service::DynamoDb | Service::Events | Service::Ssm => {
-                Failure::new("ValidationException", message)
-            }
+            Service::Pricing => Failure::new("InvalidParameterException", message),
+            Service::ApplicationAutoScaling
+            | Service::CostExplorer
+            | Service::DynamoDb
+            | Service::Events
+            | Service::Ssm => Failure::new("ValidationException", message),
         }
     }
 }

@@ -8,12 +8,17 @@ use crate::world::account::{LogGroup, LogLine};
 
 /// How many lines one page has at most.
 const PAGE: i64 = 10_000;
+/// How long CloudWatch Logs can be told to keep lines, days.
+const RETENTION_DAYS: [i64; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// Performs an operation.
 pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answer {
     Some(match operation {
         "DescribeLogGroups" => describe(world, input),
         "FilterLogEvents" => filter(world, input),
+        "PutRetentionPolicy" if world.fleet.is_some() => put_retention(world, input),
+        "DeleteRetentionPolicy" if world.fleet.is_some() => delete_retention(world, input),
         _ => return None,
     })
 }
@@ -28,11 +33,11 @@ fn describe(world: &World, input: &Input) -> Result<Node, Failure> {
     let pattern = input.text("logGroupNamePattern")?.unwrap_or_default();
     let found = world.log_groups.iter().filter(|(name, _)| name.starts_with(prefix) && name.contains(pattern));
     let views = found.map(|(name, group)| {
-        let bytes: usize = group.lines.iter().map(|line| line.message.len() + 26).sum();
+        let bytes = group.stored_bytes(world.now_ms);
         Node::map([
             ("logGroupName", name.as_str().into()),
             ("creationTime", group.created_ms.into()),
-            ("retentionInDays", 30_i64.into()),
+            ("retentionInDays", group.retention_days.into()),
             ("metricFilterCount", 0_i64.into()),
             ("arn", format!("{}:*", arn(world, name)).into()),
             ("storedBytes", bytes.into()),
@@ -41,6 +46,30 @@ fn describe(world: &World, input: &Input) -> Result<Node, Failure> {
         ])
     });
     Ok(Node::map([("logGroups", Node::list(views))]))
+}
+
+/// The log group whose retention is to be changed.
+fn kept<'a>(world: &'a mut World, input: &Input) -> Result<&'a mut LogGroup, Failure> {
+    let name = input.required("logGroupName")?;
+    let message = "The specified log group does not exist.";
+    world.log_groups.get_mut(name).ok_or_else(|| Failure::new("ResourceNotFoundException", message))
+}
+
+fn put_retention(world: &mut World, input: &Input) -> Result<Node, Failure> {
+    input.only(&["logGroupName", "retentionInDays"])?;
+    let days = input.integer("retentionInDays")?.ok_or_else(|| input.missing("retentionInDays"))?;
+    if !RETENTION_DAYS.contains(&days) {
+        let valid: Vec<String> = RETENTION_DAYS.iter().map(i64::to_string).collect();
+        return Err(input.invalid(&format!("retentionInDays must be one of {}.", valid.join(", "))));
+    }
+    kept(world, input)?.retention_days = Some(days);
+    Ok(Node::empty())
+}
+
+fn delete_retention(world: &mut World, input: &Input) -> Result<Node, Failure> {
+    input.only(&["logGroupName"])?;
+    kept(world, input)?.retention_days = None;
+    Ok(Node::empty())
 }
 
 fn group<'a>(world: &'a World, input: &Input) -> Result<&'a LogGroup, Failure> {

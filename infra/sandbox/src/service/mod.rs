@@ -2,12 +2,17 @@
 //! name.
 
 mod application_autoscaling;
+mod autoscaling_policies;
+mod autoscaling_targets;
 mod cloudwatch;
+mod cloudwatch_data;
 mod codedeploy;
 mod codedeploy_view;
+mod cost_explorer;
 mod dynamodb;
 mod dynamodb_search;
 mod ec2;
+mod ec2_inventory;
 mod ecr;
 mod ecs;
 mod ecs_blue_green;
@@ -23,6 +28,7 @@ mod expression;
 mod iam;
 mod input;
 mod logs;
+mod pricing;
 mod rds;
 mod secretsmanager;
 mod servicequotas;
@@ -45,6 +51,8 @@ pub(crate) enum Service {
     CloudWatch,
     /// CodeDeploy.
     CodeDeploy,
+    /// Cost Explorer.
+    CostExplorer,
     /// DynamoDB.
     DynamoDb,
     /// EC2.
@@ -63,6 +71,8 @@ pub(crate) enum Service {
     Iam,
     /// CloudWatch Logs.
     Logs,
+    /// The price list.
+    Pricing,
     /// RDS.
     Rds,
     /// Secrets Manager.
@@ -94,7 +104,7 @@ struct Facts {
     throttling: &'static str,
 }
 
-const FACTS: [Facts; 18] = [
+const FACTS: [Facts; 20] = [
     Facts {
         service: Service::ApplicationAutoScaling,
         name: "application-autoscaling",
@@ -121,6 +131,15 @@ const FACTS: [Facts; 18] = [
         shapes: "com.amazonaws.codedeploy",
         query: None,
         throttling: "ThrottlingException",
+    },
+    Facts {
+        service: Service::CostExplorer,
+        name: "ce",
+        scope: "ce",
+        target: "AWSInsightsIndexService",
+        shapes: "com.amazonaws.costexplorer",
+        query: None,
+        throttling: "LimitExceededException",
     },
     Facts {
         service: Service::DynamoDb,
@@ -204,6 +223,15 @@ const FACTS: [Facts; 18] = [
         throttling: "ThrottlingException",
     },
     Facts {
+        service: Service::Pricing,
+        name: "pricing",
+        scope: "pricing",
+        target: "AWSPriceListService",
+        shapes: "com.amazonaws.pricing",
+        query: None,
+        throttling: "ThrottlingException",
+    },
+    Facts {
         service: Service::Rds,
         name: "rds",
         scope: "rds",
@@ -258,6 +286,9 @@ const FACTS: [Facts; 18] = [
         throttling: "ThrottlingException",
     },
 ];
+
+/// Services of the production profile that a fleet's account has nothing of.
+const ABSENT_IN_FLEETS: [Service; 2] = [Service::CodeDeploy, Service::ElastiCache];
 
 impl Service {
     fn facts(self) -> &'static Facts {
@@ -366,7 +397,8 @@ impl Failure {
 
 /// Performs a call on the world.
 pub(crate) fn perform(world: &mut World, request: &Request) -> Result<Node, Failure> {
-    if !request.service.speaks(request.protocol) {
+    let absent = world.fleet.is_some() && ABSENT_IN_FLEETS.contains(&request.service);
+    if absent || !request.service.speaks(request.protocol) {
         return Err(Failure::unknown(request));
     }
     let input = Input::new(request.service, &request.parameters);
@@ -375,6 +407,7 @@ pub(crate) fn perform(world: &mut World, request: &Request) -> Result<Node, Fail
         Service::ApplicationAutoScaling => application_autoscaling::perform(world, operation, &input),
         Service::CloudWatch => cloudwatch::perform(world, operation, &input),
         Service::CodeDeploy => codedeploy::perform(world, operation, &input),
+        Service::CostExplorer => cost_explorer::perform(world, operation, &input),
         Service::DynamoDb => dynamodb::perform(world, operation, &input),
         Service::Ec2 => ec2::perform(world, operation, &input),
         Service::Ecr => ecr::perform(world, operation, &input),
@@ -384,6 +417,7 @@ pub(crate) fn perform(world: &mut World, request: &Request) -> Result<Node, Fail
         Service::Events => events::perform(world, operation, &input),
         Service::Iam => iam::perform(world, operation, &input),
         Service::Logs => logs::perform(world, operation, &input),
+        Service::Pricing => pricing::perform(world, operation, &input),
         Service::Rds => rds::perform(world, operation, &input),
         Service::SecretsManager => secretsmanager::perform(world, operation, &input),
         Service::ServiceQuotas => servicequotas::perform(world, operation, &input),

@@ -4,6 +4,7 @@ use super::input::Input;
 use super::{Answer, Failure};
 use crate::wire::Node;
 use crate::world::database::{CLASSES, Event, Instance, Snapshot};
+use crate::world::fleet::inventory::IdleDatabase;
 use crate::world::{MINUTE_MS, World};
 
 /// How long a snapshot takes, milliseconds.
@@ -13,6 +14,9 @@ const EVENT_MINUTES: i64 = 60;
 
 /// Performs an operation.
 pub(super) fn perform(world: &mut World, operation: &str, input: &Input) -> Answer {
+    if world.fleet.is_some() && operation != "DescribeDBInstances" {
+        return None;
+    }
     Some(match operation {
         "DescribeDBInstances" => describe(world, input),
         "ModifyDBInstance" => modify(world, input),
@@ -34,10 +38,37 @@ fn check_id(world: &World, id: &str) -> Result<(), Failure> {
 
 fn describe(world: &World, input: &Input) -> Result<Node, Failure> {
     input.only(&["DBInstanceIdentifier", "MaxRecords", "Marker"])?;
-    if let Some(id) = input.text("DBInstanceIdentifier")? {
+    let id = input.text("DBInstanceIdentifier")?;
+    let idle = world.fleet.as_deref().map(|fleet| (&fleet.inventory.idle_database, fleet.anchor_ms));
+    if let Some((database, anchor_ms)) = idle.filter(|(database, _)| id.is_none_or(|id| id == database.id)) {
+        let mut instances = vec![idle_view(world, database, anchor_ms)];
+        if id.is_none() {
+            instances.insert(0, view(world));
+        }
+        return Ok(Node::map([("DBInstances", Node::named("DBInstance", instances))]));
+    }
+    if let Some(id) = id {
         check_id(world, id)?;
     }
     Ok(Node::map([("DBInstances", Node::named("DBInstance", [view(world)]))]))
+}
+
+/// The database that nobody uses.
+fn idle_view(world: &World, database: &IdleDatabase, anchor_ms: i64) -> Node {
+    Node::map([
+        ("DBInstanceIdentifier", database.id.into()),
+        ("DBInstanceClass", database.class.into()),
+        ("Engine", "postgres".into()),
+        ("EngineVersion", "15.7".into()),
+        ("DBInstanceStatus", "available".into()),
+        ("AllocatedStorage", database.storage.into()),
+        ("StorageType", "gp2".into()),
+        ("InstanceCreateTime", Node::Time(anchor_ms - 520 * 86_400_000)),
+        ("AvailabilityZone", format!("{}a", world.place.region).into()),
+        ("MultiAZ", false.into()),
+        ("DeletionProtection", false.into()),
+        ("DBInstanceArn", world.place.arn("rds", &format!("db:{}", database.id)).into()),
+    ])
 }
 
 fn view(world: &World) -> Node {

@@ -15,6 +15,9 @@ impl World {
 
     /// Sets a service's load, or the extra load on the database or the cache, in requests per second.
     pub(crate) fn set_load(&mut self, name: &str, rate: f64) -> Result<(), String> {
+        if self.fleet.is_some() {
+            return Err("requestsPerSecond: the load of a fleet service is changed by factor".to_owned());
+        }
         if !(rate.is_finite() && (0.0..=1e6).contains(&rate)) {
             return Err("requestsPerSecond: give a number from 0 to 1,000,000".to_owned());
         }

@@ -14,6 +14,7 @@ pub(crate) mod command;
 pub(crate) mod configuration;
 pub(crate) mod database;
 pub(crate) mod ecs;
+pub(crate) mod fleet;
 pub(crate) mod generator;
 pub(crate) mod image;
 pub(crate) mod messaging;
@@ -25,6 +26,7 @@ mod publish_sets;
 pub(crate) mod quota;
 mod release;
 pub(crate) mod rule;
+pub(crate) mod schedule;
 mod scheduler;
 mod seed;
 pub(crate) mod table;
@@ -49,8 +51,33 @@ use generator::Generator;
 const SECOND_MS: i64 = 1_000;
 /// One virtual minute, milliseconds.
 pub(crate) const MINUTE_MS: i64 = 60_000;
-/// History that a new world has, minutes.
-const HISTORY_MINUTES: i64 = 60;
+/// One day, milliseconds.
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+/// History that a new world has, milliseconds: an hour, or with a fleet four weeks.
+const HISTORY_MS: i64 = 60 * MINUTE_MS;
+const FLEET_HISTORY_MS: i64 = 28 * DAY_MS;
+
+/// Which account a sandbox simulates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Profile {
+    /// A small production system in steps of a second: incidents and releases.
+    #[default]
+    Production,
+    /// Six services in steps of a minute with weeks of history: performance, scaling and cost.
+    Fleet,
+}
+
+impl Profile {
+    /// The profile of that name, `production` or `fleet`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "production" => Some(Self::Production),
+            "fleet" => Some(Self::Fleet),
+            _ => None,
+        }
+    }
+}
 
 /// Where a world is: what its ARNs say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +174,8 @@ pub(crate) struct World {
     pub(crate) subnets: Vec<account::Subnet>,
     /// The quota of Fargate vCPUs on demand.
     pub(crate) quota_vcpu: f64,
+    /// The fleet, in a world that has one: then `services` are its services.
+    pub(crate) fleet: Option<Box<fleet::Fleet>>,
     /// What is to be sent to the world outside.
     pub(crate) outbox: outbox::Outbox,
     /// What answers to real requests draw from.
@@ -155,20 +184,43 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// The seed world at `now_ms`, with an hour of history behind it.
-    pub(crate) fn new(seed: u64, now_ms: i64, place: Place) -> Self {
-        let start_ms = now_ms - now_ms.rem_euclid(SECOND_MS) - HISTORY_MINUTES * MINUTE_MS;
-        let mut world = seed::world(seed, start_ms, place);
+    /// The seed world at `now_ms` with its history behind it: so many days, or as many as the profile has.
+    pub(crate) fn new(seed: u64, now_ms: i64, place: Place, profile: Profile, history_days: Option<u32>) -> Self {
+        let history_ms = history_days.map(|days| i64::from(days) * DAY_MS);
+        let mut world = match profile {
+            Profile::Production => {
+                let start_ms = now_ms - now_ms.rem_euclid(SECOND_MS) - history_ms.unwrap_or(HISTORY_MS);
+                seed::world(seed, start_ms, place)
+            }
+            Profile::Fleet => {
+                let anchor_ms = now_ms - now_ms.rem_euclid(MINUTE_MS);
+                fleet::world(seed, anchor_ms - history_ms.unwrap_or(FLEET_HISTORY_MS), anchor_ms, place)
+            }
+        };
         world.advance(now_ms);
         world
     }
 
     /// Lets virtual time pass until `to_ms`; earlier times change nothing.
     pub(crate) fn advance(&mut self, to_ms: i64) {
+        if self.fleet.is_some() {
+            return self.advance_fleet(to_ms);
+        }
         while self.now_ms + SECOND_MS <= to_ms {
             self.now_ms += SECOND_MS;
             self.tick();
+            self.fire_rules();
         }
+    }
+
+    /// When the world will next send something to the outside by itself, as far as it is known now.
+    pub(crate) fn next_event_ms(&self) -> Option<i64> {
+        let releasing = self.codedeploy.deployments.iter().any(|each| each.phase != codedeploy::Phase::Done)
+            || self.native.deployments.iter().any(|each| !each.is_over());
+        if releasing && self.fleet.is_none() {
+            return Some(self.now_ms - self.now_ms.rem_euclid(SECOND_MS) + SECOND_MS);
+        }
+        self.next_rule_ms()
     }
 
     fn tick(&mut self) {

@@ -13,8 +13,6 @@ pub(super) const VCPU: f64 = 512.0;
 const MOST: f64 = 1_000_000.0;
 /// CPU units of one vCPU.
 const UNITS: f64 = 1_024.0;
-/// CPU units of a task whose definition is not known in full.
-const DEFAULT_UNITS: f64 = 1_024.0;
 
 /// The metric of its use: namespace, name and dimensions.
 pub(crate) const USAGE: (&str, &str, [(&str, &str); 4]) = (
@@ -33,18 +31,11 @@ impl World {
         Ok(())
     }
 
-    /// CPU units of a task of this definition.
-    pub(crate) fn cpu_units(&self, task_definition: &str) -> f64 {
-        let document = self.definition(task_definition).and_then(|definition| definition.document.as_ref());
-        let units = document.and_then(|document| document["cpu"].as_str()?.parse().ok());
-        units.unwrap_or(DEFAULT_UNITS)
-    }
-
     /// Publishes the vCPUs in use at the end of a minute.
     pub(super) fn publish_usage(&mut self, at_ms: i64) {
         let tasks = self.services.values().flat_map(|service| &service.tasks);
         let active = tasks.filter(|task| task.stopped_ms.is_none());
-        let units: f64 = active.map(|task| self.cpu_units(&task.task_definition)).sum();
+        let units: f64 = active.map(|task| f64::from(self.task_size(&task.task_definition).cpu_units)).sum();
         let (namespace, name, dimensions) = USAGE;
         self.metrics.publish(Series::new(namespace, name, &dimensions), at_ms, &one(units / UNITS));
     }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::World;
 use super::outbox::{Command, Purpose};
+use super::schedule::Schedule;
 use crate::wire::node::rfc3339;
 
 /// A target of a rule.
@@ -21,11 +22,38 @@ pub(crate) struct Target {
     pub(crate) input: Option<Value>,
 }
 
+/// When a rule comes by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Timetable {
+    /// The expression as it came.
+    pub(crate) expression: String,
+    /// What it says.
+    pub(crate) schedule: Schedule,
+    /// When the rule was put.
+    pub(crate) created_ms: i64,
+    /// The next time; `None`: never again.
+    pub(crate) next_ms: Option<i64>,
+}
+
+impl Timetable {
+    /// The timetable of a rule put at `created_ms`; the error says what the expression lacks.
+    pub(crate) fn new(expression: &str, created_ms: i64) -> Result<Self, String> {
+        let schedule = Schedule::parse(expression)?;
+        if matches!(schedule, Schedule::At(_)) {
+            return Err("Parameter ScheduleExpression is not valid.".to_owned());
+        }
+        let next_ms = schedule.next(created_ms, created_ms);
+        Ok(Self { expression: expression.to_owned(), schedule, created_ms, next_ms })
+    }
+}
+
 /// A rule.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rule {
-    /// The event pattern: lists of exact values.
+    /// The event pattern, lists of exact values; null when it has only a schedule.
     pub(crate) pattern: Value,
+    /// When it comes by itself.
+    pub(crate) timetable: Option<Timetable>,
     /// Whether it is enabled.
     pub(crate) enabled: bool,
     /// Description.
@@ -98,6 +126,37 @@ impl World {
             for target in &rule.targets {
                 let input = target.input.clone().unwrap_or_else(|| event.clone());
                 outbox.send(Command::Start { machine: target.arn.clone(), input }, Purpose::Rule(name.clone()));
+            }
+        }
+    }
+}
+
+impl World {
+    /// When the next scheduled rule comes, if one will.
+    pub(crate) fn next_rule_ms(&self) -> Option<i64> {
+        self.bus.rules.values().filter(|rule| rule.enabled).filter_map(|rule| rule.timetable.as_ref()?.next_ms).min()
+    }
+
+    /// Sends the scheduled rules that are due to their targets.
+    pub(super) fn fire_rules(&mut self) {
+        let now_ms = self.now_ms;
+        if self.next_rule_ms().is_none_or(|next| next > now_ms) {
+            return;
+        }
+        let mut due = Vec::new();
+        for (name, rule) in self.bus.rules.iter_mut().filter(|(_, rule)| rule.enabled) {
+            let Some(timetable) = rule.timetable.as_mut() else { continue };
+            if timetable.next_ms.is_some_and(|next| next <= now_ms) {
+                timetable.next_ms = timetable.schedule.next(now_ms, timetable.created_ms);
+                due.push((name.clone(), rule.targets.clone()));
+            }
+        }
+        for (name, targets) in due {
+            let resource = self.place.arn("events", &format!("rule/{name}"));
+            let event = self.envelope("aws.events", "Scheduled Event", &[resource], json!({}));
+            for target in targets {
+                let input = target.input.unwrap_or_else(|| event.clone());
+                self.outbox.send(Command::Start { machine: target.arn, input }, Purpose::Rule(name.clone()));
             }
         }
     }

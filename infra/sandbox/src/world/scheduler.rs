@@ -151,7 +151,7 @@ fn lower(service: &Service) -> usize {
 }
 
 /// Starts tasks of the PRIMARY deployment while it lacks some and the maximum percent permits.
-fn start_missing(service: &mut Service, now_ms: i64, generator: &mut Generator) {
+pub(super) fn start_missing(service: &mut Service, now_ms: i64, generator: &mut Generator) {
     let Some(primary) = service.primary() else { return };
     if primary.rollout == "FAILED" || now_ms < primary.not_before_ms {
         return;
@@ -204,7 +204,7 @@ pub(super) fn new_task(
 }
 
 /// Stops tasks of older deployments: unhealthy ones at once, healthy ones as far as the minimum permits.
-fn stop_old(service: &mut Service, now_ms: i64) {
+pub(super) fn stop_old(service: &mut Service, now_ms: i64) {
     let Some(primary) = service.primary().map(|primary| primary.id.clone()) else { return };
     let mut spare = service.healthy().saturating_sub(lower(service));
     for task in service.tasks.iter_mut().filter(|task| task.deployment != primary && task.phase.is_active()) {
@@ -221,7 +221,7 @@ fn stop_old(service: &mut Service, now_ms: i64) {
 }
 
 /// Stops tasks above the desired count: unhealthy and starting ones first, then the oldest.
-fn stop_surplus(service: &mut Service, now_ms: i64) {
+pub(super) fn stop_surplus(service: &mut Service, now_ms: i64) {
     let Some(primary) = service.primary().map(|primary| primary.id.clone()) else { return };
     let wanted = usize::try_from(service.desired).unwrap_or(0);
     let mut surplus = service.active_of(&primary).count().saturating_sub(wanted);
@@ -239,7 +239,7 @@ fn stop_surplus(service: &mut Service, now_ms: i64) {
 }
 
 /// Completes or fails the PRIMARY deployment, forgets old ones, reports the steady state.
-fn settle(service: &mut Service, now_ms: i64, generator: &mut Generator) {
+pub(super) fn settle(service: &mut Service, now_ms: i64, generator: &mut Generator) {
     let threshold = (service.desired + 1).div_euclid(2).clamp(3, 200);
     let Some(primary) = service.primary() else { return };
     let id = primary.id.clone();

@@ -70,6 +70,7 @@ pub(super) fn world(seed: u64, start_ms: i64, place: Place) -> World {
         log_groups: deploy::log_groups(created_ms),
         subnets: deploy::subnets(),
         quota_vcpu: super::quota::VCPU,
+        fleet: None,
         outbox: Outbox::default(),
         visitors: Generator::new(seed ^ 0x0056_1517_0245),
         task_definitions,
@@ -153,7 +154,8 @@ fn service(seed: ServiceSeed, start_ms: i64, task_definition: String, generator:
     }
 }
 
-fn steady_task(deployment: &Deployment, index: i64, start_ms: i64, generator: &mut Generator) -> Task {
+/// A task that has run since its deployment.
+pub(super) fn steady_task(deployment: &Deployment, index: i64, start_ms: i64, generator: &mut Generator) -> Task {
     let created_ms = deployment.created_ms;
     Task {
         id: generator.hex(32),

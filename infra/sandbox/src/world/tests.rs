@@ -14,7 +14,7 @@ pub(super) fn world(seed: u64) -> World {
         redis: ("127.0.0.1".to_owned(), 6379),
         ports: [8101, 8102, 8103, 8104, 8105, 8106],
     };
-    World::new(seed, NOON_MS, place)
+    World::new(seed, NOON_MS, place, Profile::Production, None)
 }
 
 pub(super) fn pass(world: &mut World, seconds: i64) {

@@ -117,6 +117,9 @@ impl World {
             view["controller"] = json!(state.controller.name());
             view["taskSets"] = self.task_sets(each);
         }
+        if self.fleet.is_some() {
+            view["fleet"] = self.member_view(&each.name);
+        }
         view
     }
 
