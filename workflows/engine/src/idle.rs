@@ -58,6 +58,5 @@ fn due_of(slot: &Slot, open: &Open) -> Option<Option<Millis>> {
 /// worker, before one, or with whoever has its token.
 fn waits_for_child(flavor: Flavor, resource: &str, stage: &Stage, open: &Open) -> bool {
     let Stage::Submitted(answer) = stage else { return false };
-    flavor != Flavor::Activity
-        && integration::child_of(resource, answer).is_some_and(|child| open.contains_key(&child))
+    flavor != Flavor::Activity && integration::child_of(resource, answer).is_some_and(|child| open.contains_key(&child))
 }

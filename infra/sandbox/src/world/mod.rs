@@ -23,6 +23,7 @@ pub(crate) mod outbox;
 mod publish;
 mod publish_sets;
 mod release;
+mod rest;
 pub(crate) mod rule;
 mod scheduler;
 mod seed;
