@@ -157,9 +157,10 @@ pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Fai
             let server = listener.serve(engine.clone());
             let workers = start_workers(&arguments, &world, &stack, server.address());
             ready::announce(screen, &arguments, &world, server.address(), &stack, &deployed, workers.as_ref());
+            let gate = server.gate();
             tokio::select! {
                 () = wait_for_signal() => {}
-                () = idle::skip(&engine, &server.gate(), &world), if arguments.skip_idle => {}
+                () = idle::skip(&engine, &gate, &world), if arguments.skip_idle => {}
             }
             stop(screen, server, &engine, world, workers).await;
             Ok(())

@@ -72,14 +72,17 @@ async fn leap(engine: &Engine, world: &World, idle: Idle) -> Result<(), String> 
     if let Some(file) = &world.skipped {
         file.write(skipped).map_err(|error| format!("{}: {error}", file.path().display()))?;
     }
-    if let Some(sandbox) = &world.sandbox {
-        sandbox.skip(Duration::from_millis(by.unsigned_abs()));
-    }
-    clock.skip(by);
+    // The sandbox may be busy living through an hour.
+    tokio::task::block_in_place(|| {
+        if let Some(sandbox) = &world.sandbox {
+            sandbox.skip(Duration::from_millis(by.unsigned_abs()));
+        }
+        clock.skip(by);
+        // What it does by itself is seen before the next look; a world at rest catches up when it is asked.
+        if let Some(sandbox) = world.sandbox.as_ref().filter(|_| event.is_some()) {
+            sandbox.catch_up();
+        }
+    });
     tracing::info!(by, skipped, "skipped, in milliseconds");
-    if let Some(sandbox) = &world.sandbox {
-        // The world may have hours to live through.
-        tokio::task::block_in_place(|| sandbox.catch_up());
-    }
     Ok(())
 }
