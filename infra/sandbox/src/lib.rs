@@ -43,6 +43,8 @@ pub struct Config {
     pub time_scale: f64,
     /// The instant at which virtual and real time agree, milliseconds since the Unix epoch; `None`: the start.
     pub time_origin_ms: Option<i64>,
+    /// Virtual milliseconds that have been skipped before the start, see [`Sandbox::skip`].
+    pub time_skipped_ms: i64,
     /// The system clock, or one that tests move.
     pub time: Time,
     /// Which account is simulated.
@@ -72,6 +74,7 @@ impl Default for Config {
             seed: 1,
             time_scale: 1.0,
             time_origin_ms: None,
+            time_skipped_ms: 0,
             time: Time::System,
             profile: Profile::Production,
             history_days: None,
@@ -222,6 +225,31 @@ impl Sandbox {
         }
         self.shared.with_world(|_| ());
         Ok(())
+    }
+
+    /// Skips virtual time: the clock moves at once, the world when it is next asked, or by [`Sandbox::catch_up`]. A
+    /// world that is at rest ([`Sandbox::is_at_rest`]) lives only through the last hour of what is skipped: before that
+    /// its metrics have a gap.
+    pub fn skip(&self, by: Duration) {
+        self.shared.skip(by);
+    }
+
+    /// Lets the world catch up with the clock; takes as long as that takes.
+    pub fn catch_up(&self) {
+        self.shared.with_world(|_| ());
+    }
+
+    /// Whether nothing is under way in the world, nobody has called it for ten virtual minutes, and everything that it
+    /// has sent to the outside has been answered: it will do nothing that anybody sees before somebody calls it.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.is_settled() && self.shared.is_at_rest()
+    }
+
+    /// Whether everything that the sandbox has sent to the outside has been answered.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.shared.mailbox.is_settled()
     }
 
     /// Injects a fault behind those already waiting.

@@ -64,6 +64,7 @@ impl Arguments {
             seed: self.seed,
             time_scale: self.time_scale,
             time_origin_ms: self.time_origin,
+            time_skipped_ms: 0,
             time: sandbox::Time::System,
             profile: self.profile,
             history_days: self.history_days,

@@ -65,6 +65,11 @@ impl Mailbox {
         self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether everything posted so far has been answered.
+    pub(crate) fn is_settled(&self) -> bool {
+        *self.open.borrow() == 0
+    }
+
     /// Waits until everything posted so far has been answered.
     pub(crate) async fn settled(&self) {
         let mut open = self.open.subscribe();

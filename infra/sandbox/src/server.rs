@@ -28,6 +28,9 @@ const MAXIMUM_BODY: usize = 8 * 1024 * 1024;
 const HEARTBEAT: Duration = Duration::from_millis(250);
 /// How often a long poll looks again, real time.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
+/// How long after the last call the world may still show what the call did, virtual milliseconds: longer than any alarm
+/// looks back.
+const ECHO_MS: i64 = 600_000;
 
 /// What the server and the library share.
 #[derive(Debug)]
@@ -48,6 +51,8 @@ pub(crate) struct State {
     pub(crate) calls: Log,
     /// The faults waiting.
     pub(crate) faults: Waiting,
+    /// When somebody last called or controlled it, virtual time.
+    touched_ms: i64,
 }
 
 /// What became of a call.
@@ -59,7 +64,7 @@ struct Outcome {
 impl Shared {
     /// The seed world at the clock's now, and the queue of what it sends; `ports` are the listeners'.
     pub(crate) fn new(config: &Config, ports: [u16; LISTENERS]) -> (Self, Queue) {
-        let clock = Clock::new(config.time, config.time_scale, config.time_origin_ms);
+        let clock = Clock::new(config.time, config.time_scale, config.time_origin_ms, config.time_skipped_ms);
         let place = Place {
             account: config.account.clone(),
             region: config.region.clone(),
@@ -67,7 +72,7 @@ impl Shared {
             ports,
         };
         let world = World::new(config.seed, clock.now_ms(), place, config.profile, config.history_days);
-        let state = State { world, calls: Log::default(), faults: Waiting::default() };
+        let state = State { world, calls: Log::default(), faults: Waiting::default(), touched_ms: i64::MIN };
         let endpoints = Endpoints { lambda: config.lambda_endpoint.clone(), sfn: config.sfn_endpoint.clone() };
         let (mailbox, queue) = Mailbox::new(endpoints);
         (Self { clock, mailbox, state: Mutex::new(state) }, queue)
@@ -90,6 +95,28 @@ impl Shared {
     /// When the world will next send something by itself, without letting time pass.
     pub(crate) fn next_event_ms(&self) -> Option<i64> {
         self.state().world.next_event_ms()
+    }
+
+    /// Notes that somebody calls or controls the sandbox now.
+    pub(crate) fn touch(&self) {
+        self.state().touched_ms = self.clock.now_ms();
+    }
+
+    /// Whether nothing is under way, by the world's state and the time since the last call.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let state = self.state();
+        let echo_ms = if state.world.fleet.is_some() { 0 } else { ECHO_MS };
+        self.clock.now_ms() >= state.touched_ms.saturating_add(echo_ms) && state.world.is_at_rest()
+    }
+
+    /// Moves the clock; a world at rest leaps to an hour before.
+    pub(crate) fn skip(&self, by: Duration) {
+        let at_rest = self.is_at_rest();
+        let mut state = self.state();
+        self.clock.skip(by);
+        if at_rest {
+            state.world.leap(self.clock.now_ms());
+        }
     }
 
     /// Injects a fault after checking it.
@@ -171,6 +198,9 @@ async fn handle(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result
         Ok(collected) => collected.to_bytes(),
         Err(error) => return Ok(control::refused(413, &format!("body: {error}; at most 8 MiB are read"))),
     };
+    if parts.method != http::Method::GET {
+        shared.touch();
+    }
     if parts.uri.path().starts_with(control::PREFIX) {
         return Ok(control::handle(&shared, &parts, &body));
     }

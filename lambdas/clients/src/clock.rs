@@ -1,6 +1,7 @@
 //! The clock: real time, or time that runs faster.
 
 use crate::environment::Environment;
+use crate::skipped::Skipped;
 use operations::Error;
 use operations::time::{Millis, Scale};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub struct Clock(Source);
 
 #[derive(Debug, Clone)]
 enum Source {
-    System(Scale),
+    System(Scale, Option<Arc<Skipped>>),
     Driven(Arc<dyn Driver>),
 }
 
@@ -33,7 +34,7 @@ impl Default for Clock {
 impl Clock {
     /// The system clock on this scale.
     pub fn new(scale: Scale) -> Self {
-        Self(Source::System(scale))
+        Self(Source::System(scale, None))
     }
 
     /// A clock on which waiting moves the time instead of taking any.
@@ -41,26 +42,30 @@ impl Clock {
         Self(Source::Driven(driver))
     }
 
-    /// The clock that `OPS_TIME_SCALE` and `OPS_TIME_ORIGIN` describe; real time without them.
+    /// The clock that `OPS_TIME_SCALE`, `OPS_TIME_ORIGIN` and `OPS_TIME_SKIPPED_FILE` describe; real time without them.
     ///
     /// # Errors
     /// `Ops.ConfigInvalid` naming the variable.
     pub fn of(environment: &Environment) -> Result<Self, Error> {
-        Scale::parse(environment.get("OPS_TIME_SCALE"), environment.get("OPS_TIME_ORIGIN")).map(Self::new)
+        let scale = Scale::parse(environment.get("OPS_TIME_SCALE"), environment.get("OPS_TIME_ORIGIN"))?;
+        let skipped = environment.get("OPS_TIME_SKIPPED_FILE").map(Skipped::in_file).transpose()?;
+        Ok(Self(Source::System(scale, skipped.map(Arc::new))))
     }
 
     /// Now.
     pub fn now(&self) -> Millis {
         match &self.0 {
-            Source::System(scale) => scale.at(real_now()),
+            Source::System(scale, skipped) => {
+                scale.at(real_now()).saturating_add(skipped.as_ref().map_or(0, |skipped| skipped.now()))
+            }
             Source::Driven(driver) => driver.now(),
         }
     }
 
-    /// Waits until so much time has passed on this clock.
+    /// Waits until so much time has passed on this clock. Nothing is skipped meanwhile: whoever waits here has a task.
     pub async fn sleep(&self, duration: Duration) {
         match &self.0 {
-            Source::System(scale) => tokio::time::sleep(scale.real(duration)).await,
+            Source::System(scale, _) => tokio::time::sleep(scale.real(duration)).await,
             Source::Driven(driver) => {
                 driver.advance(duration);
                 tokio::task::yield_now().await;

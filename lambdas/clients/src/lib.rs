@@ -12,6 +12,7 @@ pub mod logging;
 pub mod read;
 pub mod redis;
 pub mod secret;
+mod skipped;
 
 pub use clock::Clock;
 pub use environment::Environment;

@@ -5,6 +5,7 @@
 
 mod fault;
 mod fields;
+mod gate;
 pub mod history;
 mod jackson;
 pub mod operation;
@@ -13,4 +14,5 @@ mod request;
 mod server;
 
 pub use fault::Fault;
+pub use gate::{Closed, Gate};
 pub use server::{Listener, Options, Server, StartError};

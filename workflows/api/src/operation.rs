@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::fault::Fault;
 use crate::fields::Fields;
+use crate::gate::Gate;
 
 /// What an operation works with.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) engine: Engine,
     /// Turns true when the server stops: held requests then answer at once.
     pub(crate) stopping: watch::Receiver<bool>,
+    /// What requests that change something pass.
+    pub(crate) gate: Gate,
 }
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Json, Fault>> + Send + 'a>>;

@@ -76,6 +76,7 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let _passage = context.gate.pass(name).await;
     let body = receive(body).await?;
     let body: Json = if body.is_empty() {
         Json::Object(serde_json::Map::new())

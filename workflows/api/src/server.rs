@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::gate::Gate;
 use crate::operation::Context;
 use crate::request;
 
@@ -77,15 +78,16 @@ impl Listener {
         let (stopping, watching) = watch::channel(false);
         let connections = Arc::new(Semaphore::new(self.options.connections as usize));
         let requests = Arc::new(AtomicU64::new(0));
+        let gate = Gate::default();
         let acceptor = Acceptor {
             listener: self.listener,
             connections: Arc::clone(&connections),
-            context: Context { engine, stopping: watching },
+            context: Context { engine, stopping: watching, gate: gate.clone() },
             head_time: self.options.head_time,
             requests: Arc::clone(&requests),
         };
         let accepting = tokio::spawn(acceptor.run());
-        Server { address: self.address, stopping, accepting, connections, requests, options: self.options }
+        Server { address: self.address, stopping, accepting, connections, requests, gate, options: self.options }
     }
 }
 
@@ -98,6 +100,7 @@ pub struct Server {
     connections: Arc<Semaphore>,
     /// Requests received so far.
     requests: Arc<AtomicU64>,
+    gate: Gate,
     options: Options,
 }
 
@@ -114,6 +117,12 @@ impl Server {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The gate before requests that change something.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
     }
 
     /// Stops accepting, lets requests under way finish within the drain time (held polls answer at once), then closes.

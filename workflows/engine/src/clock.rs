@@ -1,7 +1,8 @@
 //! Time: the only reader of the system clock.
 //!
 //! Virtual time runs `scale` times as fast as real time and met it at `origin`:
-//! `virtual = origin + (real - origin) * scale`. Everything the engine writes down is virtual.
+//! `virtual = origin + (real - origin) * scale + skipped`. Everything the engine writes down is virtual. What is skipped
+//! is the time in which nothing could happen, see [`Engine::idle`](crate::Engine::idle); it only grows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,6 +17,8 @@ pub struct Clock {
     source: Source,
     /// The latest instant shown: the clock never goes back, even when the system's does.
     latest: Arc<AtomicI64>,
+    /// Virtual milliseconds that were skipped.
+    skipped: watch::Sender<Millis>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,7 +41,7 @@ impl Clock {
     #[must_use]
     pub fn scaled(origin: Millis, scale: f64) -> Self {
         let scale = if scale.is_finite() && scale > 0.0 { scale } else { 1.0 };
-        Self { source: Source::System { origin, scale }, latest: Arc::new(AtomicI64::new(i64::MIN)) }
+        Self::of(Source::System { origin, scale }, i64::MIN)
     }
 
     /// Virtual time that begins now, `scale` times as fast as real time.
@@ -50,14 +53,26 @@ impl Clock {
     /// A clock for tests: it shows `start` until [`Clock::advance`] moves it.
     #[must_use]
     pub fn manual(start: Millis) -> Self {
-        Self { source: Source::Manual(watch::Sender::new(start)), latest: Arc::new(AtomicI64::new(start)) }
+        Self::of(Source::Manual(watch::Sender::new(start)), start)
+    }
+
+    fn of(source: Source, latest: Millis) -> Self {
+        Self { source, latest: Arc::new(AtomicI64::new(latest)), skipped: watch::Sender::new(0) }
+    }
+
+    /// This clock after `skipped` virtual milliseconds were skipped in all; below 0 counts as 0.
+    #[must_use]
+    pub fn having_skipped(self, skipped: Millis) -> Self {
+        self.skipped.send_replace(skipped.max(0));
+        self
     }
 
     /// A clock of this scale that begins where `old` stands; `None` where there is none, since real time (scale 1)
-    /// would have to go back.
+    /// would have to go back. What `old` has skipped stays skipped.
     #[must_use]
     pub(crate) fn continuing(&self, old: &Self) -> Option<Self> {
-        let (scale, real, begin) = (self.scale(), real_millis(), old.now());
+        let (scale, real, shown) = (self.scale(), real_millis(), old.now());
+        let begin = shown.saturating_sub(old.skipped());
         let next = if (scale - 1.0).abs() < f64::EPSILON {
             (begin <= real).then(|| Self::scaled(real, scale))?
         } else {
@@ -65,7 +80,8 @@ impl Clock {
             let origin = real as f64 + (begin - real) as f64 / (1.0 - scale);
             Self::scaled(origin as Millis, scale)
         };
-        next.not_before(begin);
+        let next = next.having_skipped(old.skipped());
+        next.not_before(shown);
         Some(next)
     }
 
@@ -73,13 +89,15 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Millis {
         let shown = match &self.source {
-            Source::System { origin, scale } => virtual_at(*origin, *scale, real_millis()),
+            Source::System { origin, scale } => {
+                virtual_at(*origin, *scale, real_millis()).saturating_add(self.skipped())
+            }
             Source::Manual(now) => *now.borrow(),
         };
         self.latest.fetch_max(shown, Ordering::Relaxed).max(shown)
     }
 
-    /// The instant where virtual and real time met.
+    /// The instant where virtual and real time met, but for what is skipped.
     #[must_use]
     pub fn origin(&self) -> Millis {
         match &self.source {
@@ -108,6 +126,20 @@ impl Clock {
         if let Source::Manual(now) = &self.source {
             now.send_modify(|now| *now = now.saturating_add(by.max(0)));
         }
+    }
+
+    /// Skips `by` virtual milliseconds and wakes the sleepers; less than 0 is none. A manual clock advances.
+    pub fn skip(&self, by: Millis) {
+        match &self.source {
+            Source::System { .. } => self.skipped.send_modify(|skipped| *skipped = skipped.saturating_add(by.max(0))),
+            Source::Manual(_) => self.advance(by),
+        }
+    }
+
+    /// Virtual milliseconds that were skipped in all; those of a manual clock are not counted.
+    #[must_use]
+    pub fn skipped(&self) -> Millis {
+        *self.skipped.borrow()
     }
 
     /// Lets the clock show nothing earlier than `instant`, as after a restart with a system clock set back.
@@ -140,6 +172,7 @@ impl Clock {
     }
 
     async fn sleep_system(&self, instant: Millis) {
+        let mut skips = self.skipped.subscribe();
         loop {
             let left = instant.saturating_sub(self.now());
             if left <= 0 {
@@ -147,7 +180,11 @@ impl Clock {
             }
             // The timer's own resolution is a millisecond; a day at most, so that a system clock set forward is seen.
             let nap = self.real_duration(left).clamp(Duration::from_millis(1), Duration::from_secs(86_400));
-            tokio::time::sleep(nap).await;
+            tokio::select! {
+                () = tokio::time::sleep(nap) => {}
+                // The sender is ours: the channel cannot close.
+                _ = skips.changed() => {}
+            }
         }
     }
 }
@@ -215,6 +252,36 @@ mod tests {
             assert!(clock.now() - before < 10_000, "scale {scale} jumped");
         }
         assert!(Clock::system().continuing(&old).is_none());
+    }
+
+    #[test]
+    fn what_is_skipped_stays_skipped_on_a_new_scale() {
+        let old = Clock::scaled(real_millis() - 1000, 60.0).having_skipped(86_400_000);
+        let (slower, before) = (Clock::starting_now(10.0).continuing(&old).unwrap(), old.now());
+        assert_eq!(slower.skipped(), 86_400_000);
+        assert!((-1000..60_000).contains(&(slower.now() - before)), "{} ms apart", slower.now() - before);
+        let real = Clock::system().having_skipped(5);
+        assert_eq!(Clock::system().continuing(&real).unwrap().skipped(), 5);
+        assert_eq!(Clock::system().having_skipped(-5).skipped(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_skip_wakes_those_who_sleep_through_it_and_is_shared() {
+        let clock = Clock::system();
+        let (begin, day) = (clock.now(), 86_400_000);
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep_until(begin + 2 * day).await }
+        });
+        tokio::task::yield_now().await;
+        clock.skip(day);
+        clock.skip(-day);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(!sleeper.is_finished(), "a day is not two");
+        clock.skip(day);
+        sleeper.await.unwrap();
+        assert_eq!(clock.skipped(), 2 * day);
+        assert!(clock.now() >= begin + 2 * day);
     }
 
     #[tokio::test]

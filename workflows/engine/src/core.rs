@@ -5,7 +5,7 @@
 //! durable, on the way back from the committer. Nothing is awaited while an execution is locked.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use asl::Definition;
@@ -44,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) me: Weak<Self>,
     pub(crate) open: Mutex<HashMap<Arc<str>, Arc<Slot>>>,
     pub(crate) next_number: AtomicU64,
+    /// What is to be done soon and has not been.
+    pub(crate) errands: Arc<AtomicUsize>,
     /// The task that wakes executions.
     pub(crate) sleeper: OnceLock<AbortHandle>,
 }
@@ -72,6 +74,22 @@ struct Effects {
     orders: Vec<TaskOrder>,
     /// It was the last step.
     closed: bool,
+}
+
+/// One of the errands, for as long as it lives.
+struct Errand(Arc<AtomicUsize>);
+
+impl Errand {
+    fn begin(errands: &Arc<AtomicUsize>) -> Self {
+        errands.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(errands))
+    }
+}
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Core {
@@ -191,10 +209,12 @@ impl Core {
     /// Does something soon, on a thread that may wait for an execution. Until then nothing keeps the engine.
     pub(crate) fn soon(&self, act: impl FnOnce(&Self) + Send + 'static) {
         let me = self.me.clone();
+        let errand = Errand::begin(&self.errands);
         self.runtime.spawn(async move {
             if let Some(core) = me.upgrade() {
                 act(&core);
             }
+            drop(errand);
         });
     }
 

@@ -16,8 +16,9 @@ use crate::description::{
     StateMachineChange, Tag,
 };
 use crate::exception::Error;
+use crate::idle::Idle;
 use crate::recovery;
-use crate::store::StoreError;
+use crate::store::{StoreError, write};
 
 /// How an engine is set up.
 #[derive(Clone, Debug)]
@@ -94,6 +95,24 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Millis {
         self.core.config.clock.now()
+    }
+
+    /// Until when nothing can happen: every open execution waits for time alone, or for a child that does, and what has
+    /// happened is durable. `None` while a call is under way, an activity's task waits for a worker or is with one, a
+    /// token is out, or nothing is due at all. Cheap enough to ask every few milliseconds.
+    #[must_use]
+    pub fn idle(&self) -> Option<Idle> {
+        self.core.idle()
+    }
+
+    /// Writes down, durably, that `skipped` milliseconds have been skipped in all: to be done before the clock skips
+    /// them, so that time does not go back in a crash.
+    ///
+    /// # Errors
+    /// The data directory cannot be written.
+    pub async fn record_skipped(&self, skipped: Millis) -> Result<(), OpenError> {
+        let clock = write::clock(&recovery::clock_record(&self.core.config.clock, skipped));
+        self.core.records.committer.write(vec![clock]).durable().await.map_err(OpenError::Write)
     }
 
     /// Every problem of a definition's text: language, expressions and resources; as a warning, what AWS accepts and

@@ -17,6 +17,7 @@ mod engine;
 mod entropy;
 mod exception;
 mod histories;
+mod idle;
 mod integration;
 mod lifecycle;
 mod machine;
@@ -41,5 +42,6 @@ pub use description::{
 };
 pub use engine::{Config, Engine, OpenError};
 pub use exception::Error;
+pub use idle::Idle;
 pub use recovery::resumed_clock;
 pub use store::StoreError;

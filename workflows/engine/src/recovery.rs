@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use asl::Definition;
-use execution::{Command, EventKind, Execution, Input, TaskOrder};
+use execution::{Command, EventKind, Execution, Input, Millis, TaskOrder};
 use tokio::runtime::Handle;
 
 use crate::activity::Activities;
@@ -35,7 +35,7 @@ pub(crate) async fn open(config: Config) -> Result<Arc<Core>, OpenError> {
 pub(crate) async fn open_over(mut config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
     config.clock = resume_clock(config.clock, records.clock()?)?;
     if !config.clock.is_manual() {
-        let clock = ClockRecord { origin: config.clock.origin(), scale: config.clock.scale() };
+        let clock = clock_record(&config.clock, config.clock.skipped());
         records.committer.write(vec![write::clock(&clock)]).durable().await.map_err(OpenError::Write)?;
     }
     let core = build(config, records)?;
@@ -74,16 +74,20 @@ pub fn resumed_clock(directory: &Path, wanted: Clock) -> Result<Clock, OpenError
     Ok(clock?)
 }
 
+/// What a directory says of `clock` once it has skipped `skipped` milliseconds in all.
+pub(crate) fn clock_record(clock: &Clock, skipped: Millis) -> ClockRecord {
+    ClockRecord { origin: clock.origin(), scale: clock.scale(), skipped }
+}
+
 /// The clock to run on: the directory's own where it has one, so that virtual time never goes back.
 fn resume_clock(wanted: Clock, stored: Option<ClockRecord>) -> Result<Clock, StoreError> {
     let Some(stored) = stored.filter(|_| !wanted.is_manual()) else { return Ok(wanted) };
-    let old = Clock::scaled(stored.origin, stored.scale);
+    let old = Clock::scaled(stored.origin, stored.scale).having_skipped(stored.skipped);
     if (stored.scale - wanted.scale()).abs() < f64::EPSILON {
         return Ok(old);
     }
-    wanted
-        .continuing(&old)
-        .ok_or_else(|| StoreError::ClockAhead { ahead_ms: old.now() - Clock::system().now(), scale: stored.scale })
+    let ahead_ms = || old.now() - stored.skipped - Clock::system().now();
+    wanted.continuing(&old).ok_or_else(|| StoreError::ClockAhead { ahead_ms: ahead_ms(), scale: stored.scale })
 }
 
 fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
@@ -115,6 +119,7 @@ fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
         me: me.clone(),
         open: Mutex::default(),
         next_number,
+        errands: Arc::default(),
         sleeper: OnceLock::new(),
     }))
 }
@@ -189,7 +194,7 @@ mod tests {
     #[test]
     fn the_clock_of_a_directory_goes_on() {
         let origin = Clock::system().now() - 1000;
-        let stored = Some(ClockRecord { origin, scale: 60.0 });
+        let stored = Some(ClockRecord { origin, scale: 60.0, skipped: 0 });
         let clock = resume_clock(Clock::starting_now(60.0), stored).unwrap();
         assert_eq!((clock.origin(), clock.scale()), (origin, 60.0));
         assert!(clock.now() >= origin + 60_000);
@@ -199,7 +204,8 @@ mod tests {
     fn another_scale_begins_where_the_old_one_is() {
         let origin = Clock::system().now() - 1000;
         let old = Clock::scaled(origin, 60.0);
-        let clock = resume_clock(Clock::starting_now(10.0), Some(ClockRecord { origin, scale: 60.0 })).unwrap();
+        let stored = Some(ClockRecord { origin, scale: 60.0, skipped: 0 });
+        let clock = resume_clock(Clock::starting_now(10.0), stored).unwrap();
         let ahead = clock.now() - old.now();
         assert!((clock.scale() - 10.0).abs() < f64::EPSILON);
         assert!((-60_000..60_000).contains(&ahead), "{ahead} ms apart");
@@ -208,11 +214,19 @@ mod tests {
 
     #[test]
     fn real_time_cannot_follow_a_clock_that_is_ahead() {
-        let stored = Some(ClockRecord { origin: Clock::system().now() - 1000, scale: 60.0 });
+        let stored = Some(ClockRecord { origin: Clock::system().now() - 1000, scale: 60.0, skipped: 0 });
         let error = resume_clock(Clock::system(), stored).unwrap_err();
         assert!(error.to_string().contains("--time-scale"), "{error}");
-        let behind = Some(ClockRecord { origin: Clock::system().now() - 1000, scale: 0.5 });
+        let behind = Some(ClockRecord { origin: Clock::system().now() - 1000, scale: 0.5, skipped: 0 });
         assert!(resume_clock(Clock::system(), behind).is_ok());
+    }
+
+    #[test]
+    fn skipped_time_stays_skipped_on_real_time_too() {
+        let stored = ClockRecord { origin: Clock::system().now(), scale: 1.0, skipped: 86_400_000 };
+        let clock = resume_clock(Clock::system(), Some(stored)).unwrap();
+        assert!(clock.now() - Clock::system().now() > 86_300_000);
+        assert_eq!(clock_record(&clock, clock.skipped()).skipped, 86_400_000);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use asl::{Definition, Machine, Object, State, Value};
 
-use crate::command::{Command, Identity, Limits, Status, TaskId, TaskOrder};
-use crate::event::{Failure, FrameId, Millis};
+use crate::command::{Command, Identity, Limits, Stage, Status, TaskId, TaskOrder};
+use crate::event::{Failure, Flavor, FrameId, Millis};
 use crate::state::{Frame, Phase, Task};
 
 /// One execution of a state machine.
@@ -85,6 +85,14 @@ impl Execution {
             token: Arc::clone(&task.token),
             stage: task.stage.clone(),
         })
+    }
+
+    /// Whether it has nothing to do by itself and every task that is out, told by flavor, resource and stage, is one
+    /// that `passes`. Copies nothing.
+    #[must_use]
+    pub fn waits(&self, passes: impl Fn(Flavor, &str, &Stage) -> bool) -> bool {
+        let mut tasks = self.frames.values().filter_map(Frame::task);
+        self.ready.is_empty() && tasks.all(|task| passes(task.flavor, &task.resource, &task.stage))
     }
 
     /// When [`Input::Wake`](crate::Input::Wake) is next wanted.

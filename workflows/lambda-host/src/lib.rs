@@ -98,6 +98,13 @@ impl LambdaHost {
         format!("http://{}", self.addr)
     }
 
+    /// Whether no invocation is in progress, one that nobody waits for among them.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        // The host holds one sender itself.
+        lock(&self.running).as_ref().is_none_or(|running| running.done.sender_strong_count() <= 1)
+    }
+
     /// Ends invocations in progress, kills every process and waits until they are gone. Does nothing the second time.
     pub async fn shutdown(&self) {
         self.closing.send_replace(true);

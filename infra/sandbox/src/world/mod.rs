@@ -25,6 +25,7 @@ mod publish;
 mod publish_sets;
 pub(crate) mod quota;
 mod release;
+mod rest;
 pub(crate) mod rule;
 pub(crate) mod schedule;
 mod scheduler;

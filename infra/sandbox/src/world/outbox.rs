@@ -71,6 +71,11 @@ impl Outbox {
         self.purposes.insert(self.sent, purpose);
     }
 
+    /// Whether nothing waits to be sent or answered.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.purposes.is_empty()
+    }
+
     /// Takes everything that is to be sent, with the numbers to report by.
     pub(crate) fn take(&mut self) -> Vec<(u64, Command)> {
         self.commands.drain(..).collect()

@@ -5,6 +5,7 @@ mod children;
 mod crashes;
 mod executions;
 mod former;
+mod idle;
 mod machines;
 mod redrives;
 mod tags;

@@ -3,6 +3,7 @@
 //! Making a batch durable costs one disk synchronisation however large it is, so batches that arrive while one is
 //! being written share the next.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -39,6 +40,10 @@ pub(crate) struct Commit {
 pub(crate) struct Committer {
     queue: Mutex<Option<Sender<Commit>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Commits handed over so far.
+    begun: AtomicU64,
+    /// Commits whose `then` has run.
+    done: Arc<AtomicU64>,
 }
 
 impl Committer {
@@ -48,12 +53,24 @@ impl Committer {
     /// The operating system gives no thread.
     pub(crate) fn start(store: Arc<dyn Store>) -> std::io::Result<Self> {
         let (queue, commits) = channel();
-        let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || run(&*store, &commits))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+        let done = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&done);
+        let work = move || run(&*store, &commits, &counted);
+        let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(work)?;
+        let (queue, thread) = (Mutex::new(Some(queue)), Mutex::new(Some(thread)));
+        Ok(Self { queue, thread, begun: AtomicU64::new(0), done })
+    }
+
+    /// Commits so far, where none is under way and everything that follows from them has been seen to.
+    pub(crate) fn at_rest(&self) -> Option<u64> {
+        // In this order: what begins in between is seen as under way.
+        let done = self.done.load(Ordering::SeqCst);
+        (self.begun.load(Ordering::SeqCst) == done).then_some(done)
     }
 
     /// Hands over a commit. Commits become durable in the order of these calls.
     pub(crate) fn submit(&self, commit: Commit) {
+        self.begun.fetch_add(1, Ordering::SeqCst);
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let refused = match queue.as_ref() {
             Some(queue) => queue.send(commit).err().map(|refused| refused.0),
@@ -62,6 +79,7 @@ impl Committer {
         drop(queue);
         if let Some(commit) = refused {
             (commit.then)(&Err(Arc::new(StoreError::Closed)));
+            self.done.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -101,7 +119,7 @@ impl Drop for Committer {
 
 /// Commits what comes until the queue is closed. After a failure nothing is written any more: what followed would
 /// stand on something that is not there.
-fn run(store: &dyn Store, commits: &Receiver<Commit>) {
+fn run(store: &dyn Store, commits: &Receiver<Commit>, done: &AtomicU64) {
     let mut failed: Option<Arc<StoreError>> = None;
     while let Ok(first) = commits.recv() {
         let (writes, thens) = gather(first, commits);
@@ -116,6 +134,7 @@ fn run(store: &dyn Store, commits: &Receiver<Commit>) {
         }
         for then in thens {
             then(&outcome);
+            done.fetch_add(1, Ordering::SeqCst);
         }
     }
 }
@@ -168,6 +187,22 @@ mod tests {
         store.set_open(true);
         ticket.durable().await.unwrap();
         assert!(store.get(Space::Meta, &1_u32.to_be_bytes()).unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn it_is_at_rest_when_everything_is_durable_and_seen_to() {
+        let store = Arc::new(Gated::failing_from(usize::MAX));
+        let committer = Committer::start(store.clone()).unwrap();
+        assert_eq!(committer.at_rest(), Some(0));
+        store.set_open(false);
+        let ticket = committer.write(put(1));
+        assert_eq!(committer.at_rest(), None);
+        store.set_open(true);
+        ticket.durable().await.unwrap();
+        while committer.at_rest().is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(committer.at_rest(), Some(1));
     }
 
     #[tokio::test]

@@ -33,6 +33,14 @@ pub(crate) fn digest(text: &str) -> Digest {
 pub(crate) struct ClockRecord {
     pub(crate) origin: Millis,
     pub(crate) scale: f64,
+    /// Milliseconds skipped; a directory in which none ever were does not say so.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) skipped: Millis,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(millis: &Millis) -> bool {
+    *millis == 0
 }
 
 /// A state machine.

@@ -214,10 +214,12 @@ fn machines_activities_and_the_clock_read_back() {
     on_both(|store| {
         let records = Records::over(store, Path::new("d")).unwrap();
         let activity = Activity { arn: "arn:a".into(), name: "a".into(), creation_date: 3, tags: Vec::new() };
-        let clock = ClockRecord { origin: 4, scale: 60.0 };
+        let clock = ClockRecord { origin: 4, scale: 60.0, skipped: 7 };
         commit(&records, vec![write::activity(&activity), write::clock(&clock)]);
         assert_eq!(records.activities().unwrap(), [activity]);
         assert_eq!(records.clock().unwrap(), Some(clock));
+        commit(&records, vec![put(Space::Meta, b"clock", br#"{"origin":4,"scale":60.0}"#)]);
+        assert_eq!(records.clock().unwrap(), Some(ClockRecord { skipped: 0, ..clock }), "as an older server wrote it");
         commit(&records, vec![write::no_activity("arn:a"), write::definition(&digest("{}"), "{}")]);
         assert!(records.activities().unwrap().is_empty());
         assert_eq!(&*records.definition(&digest("{}")).unwrap(), "{}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use crate::client::{AwsOptions, CallError, Client, EngineOptions};
-use crate::clock::ClockOptions;
+use crate::clock::ReaderOptions;
 use crate::failure::{Exit, Failure};
 use crate::item::Item;
 use crate::screen::{Screen, Tone, duration, instant};
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     aws: AwsOptions,
     #[command(flatten)]
-    clock: ClockOptions,
+    clock: ReaderOptions,
 }
 
 /// The two answers.
@@ -79,7 +79,7 @@ pub(crate) async fn run(screen: &Screen, arguments: &Arguments, decision: Decisi
     let mut looks = 0;
     loop {
         let request = read(&dynamodb, &arguments.aws.state_table, &arguments.id).await?;
-        let now = arguments.clock.now();
+        let now = arguments.clock.now()?;
         let token = request.permit(decision, approver, now)?;
         let sending = json!({ "taskToken": token, "output": answer.to_string() });
         match engine.try_call("SendTaskSuccess", sending).await {

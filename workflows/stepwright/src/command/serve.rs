@@ -1,6 +1,8 @@
 //! `stepwright serve`: the engine with its API, the Lambda host and the sandbox, in one process.
 
+mod idle;
 mod ready;
+mod skipped;
 mod workers;
 mod world;
 
@@ -73,6 +75,11 @@ pub(crate) struct Arguments {
     /// Does not start the stack's activity workers.
     #[arg(long)]
     no_workers: bool,
+    /// Skips the time in which nothing can happen: while every execution waits for time alone, the clocks of the engine,
+    /// the sandbox, the functions and the workers go to the next due time at once. Only with the sandbox: real services
+    /// do not skip.
+    #[arg(long)]
+    skip_idle: bool,
     #[command(flatten)]
     clock: ClockOptions,
 }
@@ -111,6 +118,16 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 impl Arguments {
+    /// What clap cannot check.
+    fn check(&self) -> Result<(), Failure> {
+        if self.skip_idle && self.aws_endpoint != AwsEndpoint::Sandbox {
+            let message = "--skip-idle: time can be skipped only in a simulated account in this process; real services, \
+                           and those behind a URL, go on with their own time";
+            return Err(Failure::usage(message).remedy("leave --skip-idle out, or say --aws-endpoint sandbox"));
+        }
+        Ok(())
+    }
+
     /// The address of a part: its own port, or the one `after` the API's.
     fn part(&self, own: Option<u16>, after: u16) -> Result<SocketAddr, Failure> {
         let port = match own {
@@ -127,6 +144,7 @@ impl Arguments {
 
 pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Failure> {
     log();
+    arguments.check()?;
     let stack = stack::read(arguments.stack.as_deref())?;
     let sources = definitions::find(arguments.definitions.as_deref())?;
     let resolved = resolve(&arguments, &stack, &sources)?;
@@ -139,7 +157,11 @@ pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Fai
             let server = listener.serve(engine.clone());
             let workers = start_workers(&arguments, &world, &stack, server.address());
             ready::announce(screen, &arguments, &world, server.address(), &stack, &deployed, workers.as_ref());
-            wait_for_signal().await;
+            let gate = server.gate();
+            tokio::select! {
+                () = wait_for_signal() => {}
+                () = idle::skip(&engine, &gate, &world), if arguments.skip_idle => {}
+            }
             stop(screen, server, &engine, world, workers).await;
             Ok(())
         }
@@ -273,6 +295,16 @@ mod tests {
         assert!(defaults.listen.is_loopback());
         assert_eq!(defaults.aws_endpoint, AwsEndpoint::Sandbox);
         assert_eq!(defaults.account, "123456789012");
+    }
+
+    #[test]
+    fn time_is_skipped_only_in_the_sandbox() {
+        assert!(arguments(&["--skip-idle"]).check().is_ok());
+        for endpoint in ["aws", "http://127.0.0.1:4566"] {
+            let failure = arguments(&["--skip-idle", "--aws-endpoint", endpoint]).check().unwrap_err();
+            assert!(failure.message.starts_with("--skip-idle: "), "{}", failure.message);
+            assert!(arguments(&["--aws-endpoint", endpoint]).check().is_ok());
+        }
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl World {
         fleet.members.get_mut(name).ok_or_else(unknown)
     }
 
-    /// What the tasks of a definition reserve; outside the fleet all tasks are of the same size.
+    /// What the tasks of a definition reserve; the usual size where it does not say.
     pub(crate) fn task_size(&self, definition: &str) -> Size {
         self.definition(definition).map_or(DEFAULT_SIZE, Size::of)
     }

@@ -1,6 +1,7 @@
 //! What the server says when it is ready: a line per endpoint for people, one JSON line for programs.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
@@ -28,6 +29,7 @@ pub(super) fn announce(
         sandbox: world.sandbox_url(),
         scale: world.clock.scale(),
         origin: world.clock.origin(),
+        skipped: world.skipped_file().map(ToOwned::to_owned),
         workers: workers.map(|workers| workers.names.clone()).unwrap_or_default(),
         missing: workers.map(|workers| workers.missing.clone()).unwrap_or_default(),
     };
@@ -46,13 +48,15 @@ struct Facts {
     sandbox: Option<String>,
     scale: f64,
     origin: i64,
+    /// The file with the time that has been skipped, where any may be.
+    skipped: Option<PathBuf>,
     workers: Vec<String>,
     missing: Vec<String>,
 }
 
 impl Facts {
     fn document(&self, arguments: &Arguments, stack: &Stack, deployed: &[Deployed]) -> Json {
-        json!({
+        let mut document = json!({
             "ready": true,
             "stepFunctions": self.api,
             "lambda": self.lambda,
@@ -67,7 +71,11 @@ impl Facts {
             "functions": stack.functions.keys().collect::<Vec<_>>(),
             "activities": stack.activities,
             "workers": self.workers,
-        })
+        });
+        if let Some(skipped) = &self.skipped {
+            document["timeSkippedFile"] = json!(skipped);
+        }
+        document
     }
 
     fn text(&self, screen: &Screen, arguments: &Arguments, stack: &Stack, deployed: &[Deployed]) -> String {
@@ -93,6 +101,10 @@ impl Facts {
         if (self.scale - 1.0).abs() > f64::EPSILON {
             let note = "virtual seconds per real second: waits, time-outs, retries and the sandbox";
             lines.push(line(screen, "Time", &format!("× {}", self.scale), note));
+        }
+        if let Some(skipped) = &self.skipped {
+            let note = "milliseconds that were skipped, for OPS_TIME_SKIPPED_FILE";
+            lines.push(line(screen, "Skipped time", &skipped.display().to_string(), note));
         }
         if !deployed.is_empty() {
             let names: Vec<&str> = deployed.iter().map(|machine| &*machine.name).collect();
@@ -137,6 +149,7 @@ mod tests {
             sandbox: Some("http://127.0.0.1:8085".into()),
             scale: 60.0,
             origin: 5,
+            skipped: None,
             workers: vec!["watcher".into()],
             missing: vec!["digger".into()],
         }
@@ -159,5 +172,15 @@ mod tests {
         let document = facts().document(&arguments, &Stack::default(), &deployed());
         assert!(!document.to_string().contains('\n'));
         insta::assert_json_snapshot!(document);
+    }
+
+    #[test]
+    fn whoever_shares_the_time_is_told_of_what_is_skipped() {
+        let screen = Screen { format: Format::Text, colour: false, width: 100 };
+        let arguments = Line::parse_from(["serve", "--skip-idle"]).arguments;
+        let facts = Facts { skipped: Some("/d/time-skipped".into()), ..facts() };
+        assert_eq!(facts.document(&arguments, &Stack::default(), &[])["timeSkippedFile"], "/d/time-skipped");
+        let text = facts.text(&screen, &arguments, &Stack::default(), &[]);
+        assert!(text.contains("Skipped time    /d/time-skipped  milliseconds"), "{text}");
     }
 }

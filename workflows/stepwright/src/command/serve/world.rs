@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::{Clock, aws};
 use lambda_host::LambdaHost;
 use sandbox::Sandbox;
 
+use super::skipped::SkippedFile;
 use super::{Arguments, AwsEndpoint, could_not_start};
 use crate::environment;
 use crate::failure::{Exit, Failure};
@@ -25,19 +26,22 @@ const REDIS_PORT: u16 = 6379;
 pub(super) struct World {
     pub(super) clock: Clock,
     endpoint: AwsEndpoint,
-    sandbox: Option<Sandbox>,
-    lambdas: Option<LambdaHost>,
+    pub(super) sandbox: Option<Sandbox>,
+    pub(super) lambdas: Option<LambdaHost>,
+    /// Where the other processes read what is skipped; `None` where nothing ever is.
+    pub(super) skipped: Option<SkippedFile>,
 }
 
 impl World {
     /// Starts what `arguments` and `stack` ask for; functions are told that the API is at `api`.
     pub(super) async fn start(arguments: &Arguments, stack: &Stack, api: SocketAddr) -> Result<Self, Failure> {
         let clock = clock(arguments)?;
+        let skipped = skipped(arguments, &clock)?;
         let sandbox = match arguments.aws_endpoint {
             AwsEndpoint::Sandbox => Some(start_sandbox(arguments, &clock).await?),
             AwsEndpoint::Aws | AwsEndpoint::Url(_) => None,
         };
-        let mut world = Self { clock, endpoint: arguments.aws_endpoint.clone(), sandbox, lambdas: None };
+        let mut world = Self { clock, endpoint: arguments.aws_endpoint.clone(), sandbox, lambdas: None, skipped };
         if !stack.functions.is_empty() {
             match start_lambdas(arguments, stack, &world, api).await {
                 Ok(lambdas) => world.lambdas = Some(lambdas),
@@ -77,6 +81,11 @@ impl World {
         self.lambdas.as_ref().map(LambdaHost::url)
     }
 
+    /// The file that tells what is skipped.
+    pub(super) fn skipped_file(&self) -> Option<&Path> {
+        self.skipped.as_ref().map(SkippedFile::path)
+    }
+
     /// What workers get: the functions' common environment.
     pub(super) fn worker_environment(&self, arguments: &Arguments, api: SocketAddr) -> BTreeMap<String, String> {
         let mut variables = common_environment(arguments, self, api);
@@ -103,6 +112,19 @@ fn clock(arguments: &Arguments) -> Result<Clock, Failure> {
     }
 }
 
+/// The file for what is skipped: with `--skip-idle`, and on a data directory on which time was skipped before.
+fn skipped(arguments: &Arguments, clock: &Clock) -> Result<Option<SkippedFile>, Failure> {
+    let before = clock.skipped();
+    if before > 0 && arguments.aws_endpoint != AwsEndpoint::Sandbox {
+        let message = format!(
+            "--data-dir: its time has skipped {before} ms and is ahead of what real services, and those behind a URL, \
+             go by"
+        );
+        return Err(could_not_start(message).remedy("open it with --aws-endpoint sandbox, or use another directory"));
+    }
+    (arguments.skip_idle || before > 0).then(|| SkippedFile::create(arguments.data_dir.as_deref(), before)).transpose()
+}
+
 async fn start_sandbox(arguments: &Arguments, clock: &Clock) -> Result<Sandbox, Failure> {
     let port = environment::variable("REDIS_PORT");
     let redis_port = port.map_or(Ok(REDIS_PORT), |port| {
@@ -113,6 +135,7 @@ async fn start_sandbox(arguments: &Arguments, clock: &Clock) -> Result<Sandbox, 
         seed: arguments.sandbox_seed,
         time_scale: clock.scale(),
         time_origin_ms: Some(clock.origin()),
+        time_skipped_ms: clock.skipped(),
         time: sandbox::Time::System,
         account: arguments.account.clone(),
         region: arguments.region.clone(),
@@ -146,7 +169,7 @@ async fn start_lambdas(
     LambdaHost::start(config).await.map_err(could_not_start)
 }
 
-fn deployed(name: &str, function: &Function, binary: &std::path::Path) -> lambda_host::Function {
+fn deployed(name: &str, function: &Function, binary: &Path) -> lambda_host::Function {
     lambda_host::Function {
         name: name.to_owned(),
         binary: binary.to_owned(),
@@ -186,6 +209,9 @@ fn common_environment(arguments: &Arguments, world: &World, api: SocketAddr) -> 
     }
     set("OPS_TIME_SCALE", world.clock.scale().to_string());
     set("OPS_TIME_ORIGIN", world.clock.origin().to_string());
+    if let Some(file) = world.skipped_file() {
+        set("OPS_TIME_SKIPPED_FILE", file.display().to_string());
+    }
     for (name, value) in &arguments.function_env {
         set(name, value.clone());
     }
