@@ -1,7 +1,6 @@
 #![doc = include_str!("judge/README.md")]
 
 mod alpha;
-mod binomial;
 mod count;
 mod examine;
 mod gauge;

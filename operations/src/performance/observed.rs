@@ -124,8 +124,6 @@ pub struct Observed {
     pub rejected: History,
     /// Running tasks.
     pub running: History,
-    /// Containers that restarted, per period; unknown counts as none.
-    pub restarts: History,
     /// The processor of each task over the last day.
     pub tasks: Vec<TaskCpu>,
     /// Tasks that stopped of late.
@@ -195,7 +193,6 @@ pub(crate) mod tests {
             errors: History::new(START, 300, vec![None; PERIODS]),
             rejected: History::new(START, 300, vec![None; PERIODS]),
             running: history(|_| 4.0),
-            restarts: History::new(START, 300, vec![None; PERIODS]),
             starts: vec![40.0, 42.0, 38.0, 45.0, 41.0, 39.0],
             weeks: Weeks {
                 cpu: hourly(|at| 40.0 + 15.0 * daily(at * 12) + noise(at)),

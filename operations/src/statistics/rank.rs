@@ -13,13 +13,6 @@ pub(crate) fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
     (scale > 0.0).then(|| product(&left, &right) / scale)
 }
 
-/// The correlation of `x` and `y` that is not through a third, from the three pairwise ones (M. G. Kendall, "Partial
-/// rank correlation", 1942, applied to Spearman's).
-pub(crate) fn partial(xy: f64, xz: f64, yz: f64) -> f64 {
-    let rest = ((1.0 - xz * xz) * (1.0 - yz * yz)).sqrt();
-    if rest > 0.0 { (xy - xz * yz) / rest } else { 0.0 }
-}
-
 /// Every value's rank less the mean rank; ties share theirs.
 fn centred_ranks(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let values: Vec<f64> = values.collect();
@@ -59,11 +52,5 @@ mod tests {
         assert_eq!(spearman(&[(1.0, 2.0), (2.0, 2.0), (3.0, 2.0)]), None);
         assert_eq!(spearman(&[(1.0, 2.0)]), None);
         assert_eq!(centred_ranks([5.0, 1.0, 5.0, 9.0].into_iter()), [0.0, -1.5, 0.0, 1.5]);
-    }
-
-    #[test]
-    fn what_a_third_explains_is_no_correlation() {
-        assert!(partial(0.81, 0.9, 0.9).abs() < 1e-12);
-        assert!((partial(0.5, 0.0, 0.0) - 0.5).abs() < 1e-12);
     }
 }

@@ -7,15 +7,17 @@ use crate::judge::text;
 use crate::performance::observed::{Database, Observed};
 use crate::proposal::Risk;
 use crate::snapshot::Evidence;
-use crate::statistics::rank::{partial, spearman};
+use crate::statistics::rank::spearman;
 
 /// The processor that is not the bottleneck, in percent.
 const IDLE_CPU: f64 = 50.0;
 /// How much slower than usual the slow periods must be: the 95th percentile over the median.
 const LEAST_RISE: f64 = 1.5;
-/// What must be left of the correlation with connections or the processor once the load is accounted for: both follow
-/// the load of a sound service, too.
-const LEAST_PARTIAL: f64 = 0.3;
+/// In how many periods latency must be slow: three hours.
+const LEAST_SLOW: f64 = 36.0;
+/// By how much latency must be nearer to connections or the processor than to the load, which both follow in a sound
+/// service, too.
+const BESIDE_LOAD: f64 = 0.15;
 
 /// What of the database rises with latency.
 struct Sign {
@@ -36,7 +38,7 @@ pub(super) fn find(observed: &Observed) -> Option<Finding> {
     if slow < LEAST_RISE * usual {
         return None;
     }
-    let sign = strongest(database, &idle, &observed.requests)?;
+    let sign = strongest(database, &idle, &observed.requests, LEAST_RISE * usual)?;
     let summary = format!(
         "p95 latency rises from {} to {} ms while the processor is below {} %: it rises with the {} of {} (rank \
          correlation {}), so more tasks would not help",
@@ -75,22 +77,39 @@ fn idle(latency: &History, cpu: &History) -> History {
     History::new(latency.start(), latency.period_seconds(), values.collect())
 }
 
-fn strongest(database: &Database, latency: &History, requests: &History) -> Option<Sign> {
-    let by_latency = rho(latency, &database.latency).map(|rho| Sign { name: "latency", rho });
+fn strongest(database: &Database, latency: &History, requests: &History, slow: f64) -> Option<Sign> {
+    let of_load = association(latency, requests, slow).unwrap_or(0.0);
     let beside_load = |name, history: &History| {
-        let own = rho(latency, history)?;
-        let (with_load, its_load) = (rho(latency, requests)?, rho(history, requests)?);
-        (partial(own, with_load, its_load) >= LEAST_PARTIAL).then_some(Sign { name, rho: own })
+        let rho = association(latency, history, slow)?;
+        (rho >= of_load + BESIDE_LOAD).then_some(Sign { name, rho })
     };
+    let by_latency = association(latency, &database.latency, slow).map(|rho| Sign { name: "latency", rho });
     let signs =
         [by_latency, beside_load("connections", &database.connections), beside_load("processor", &database.cpu)];
     let strong = signs.into_iter().flatten().filter(|sign| sign.rho >= LEAST_RHO);
     strong.max_by(|one, two| one.rho.total_cmp(&two.rho))
 }
 
-fn rho(one: &History, other: &History) -> Option<f64> {
-    let pairs: Vec<(f64, f64)> = one.pairs(other).map(|(_, one, other)| (one, other)).collect();
-    if pairs.len() < LEAST_PAIRS { None } else { spearman(&pairs) }
+/// How strongly latency and something else rise together: over all periods (Spearman), or, where latency is slow for
+/// short, between the slow periods and the others (the rank-biserial correlation: how much likelier it is to be higher
+/// in a slow period than lower).
+fn association(latency: &History, other: &History, slow: f64) -> Option<f64> {
+    let pairs: Vec<(f64, f64)> = latency.pairs(other).map(|(_, one, other)| (one, other)).collect();
+    if pairs.len() < LEAST_PAIRS {
+        return None;
+    }
+    let mut usual: Vec<f64> = pairs.iter().filter(|pair| pair.0 < slow).map(|pair| pair.1).collect();
+    usual.sort_by(f64::total_cmp);
+    let when_slow = pairs.iter().filter(|pair| pair.0 >= slow).map(|pair| pair.1);
+    let (mut sum, mut count) = (0.0, 0.0);
+    for value in when_slow {
+        let below = usual.partition_point(|other| *other < value);
+        let through = usual.partition_point(|other| *other <= value);
+        sum += (below + through) as f64 / usual.len().max(1) as f64 - 1.0;
+        count += 1.0;
+    }
+    let biserial = if count >= LEAST_SLOW && !usual.is_empty() { sum / count } else { 0.0 };
+    Some(spearman(&pairs)?.max(biserial))
 }
 
 #[cfg(test)]

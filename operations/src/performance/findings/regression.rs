@@ -26,7 +26,7 @@ const LEAST_OF_WEEK: f64 = 0.5;
 /// How long before the step a deployment may have been created to have caused it, and how long after: the step's place
 /// is known to a few periods.
 const CAUSE_BEFORE_MS: Millis = 2 * 3_600_000;
-const CAUSE_AFTER_MS: Millis = 15 * 60_000;
+const CAUSE_AFTER_MS: Millis = 45 * 60_000;
 
 /// A change for the worse at equal load.
 struct Change {

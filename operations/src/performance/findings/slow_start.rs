@@ -6,13 +6,16 @@ use crate::judge::text;
 use crate::performance::observed::Observed;
 use crate::proposal::Risk;
 use crate::snapshot::Evidence;
+use crate::statistics::binomial;
 
 /// The 90th percentile that is too long, in seconds.
 const LIMIT_SECONDS: f64 = 120.0;
 /// How many starts it takes to say.
 const LEAST_STARTS: usize = 5;
-/// How many of them must be too long: a single one may be a task that failed and came again.
-const LEAST_SLOW: usize = 2;
+/// How many of them must be too long: one or two may be a pull of the image that took long.
+const LEAST_SLOW: usize = 3;
+/// The chance that so many are too long although no more than a tenth are.
+const ALPHA: f64 = 0.2;
 
 /// The 90th percentile of the time from start to healthy is above two minutes.
 pub(super) fn find(observed: &Observed) -> Option<Finding> {
@@ -20,7 +23,8 @@ pub(super) fn find(observed: &Observed) -> Option<Finding> {
     starts.sort_by(f64::total_cmp);
     let p90 = percentile_of_sorted(&starts, 90.0).filter(|p90| *p90 > LIMIT_SECONDS)?;
     let slow = starts.iter().filter(|seconds| **seconds > LIMIT_SECONDS).count();
-    if starts.len() < LEAST_STARTS || slow < LEAST_SLOW {
+    let chance = binomial::at_least(slow as f64, starts.len() as f64, 0.1);
+    if starts.len() < LEAST_STARTS || slow < LEAST_SLOW || chance > ALPHA {
         return None;
     }
     let summary = format!(
@@ -37,8 +41,7 @@ pub(super) fn find(observed: &Observed) -> Option<Finding> {
         undo: "restore the image and the health check",
     };
     let evidence = vec![Evidence::metric("start to healthy p90, s", p90, observed.at)];
-    let confidence = 0.7 + 0.02 * starts.len().min(13) as f64;
-    Some(Finding::new(Rule::SlowStart, confidence, summary, advice, evidence))
+    Some(Finding::new(Rule::SlowStart, 1.0 - chance, summary, advice, evidence))
 }
 
 #[cfg(test)]
@@ -51,7 +54,7 @@ mod tests {
         let found = |starts: &[f64]| find(&Observed { starts: starts.to_vec(), ..sound() }).is_some();
         assert!(found(&[130.0, 150.0, 60.0, 140.0, 170.0]));
         assert!(!found(&[130.0, 150.0, 140.0, 170.0]), "too few");
-        assert!(!found(&[40.0, 45.0, 50.0, 42.0, 900.0]), "once");
+        assert!(!found(&[40.0, 45.0, 50.0, 900.0, 900.0]), "twice");
         assert!(!found(&[100.0; 20]));
     }
 }

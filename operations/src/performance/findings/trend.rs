@@ -10,18 +10,22 @@ use crate::snapshot::Evidence;
 /// Within how many days the limit must be reached.
 const WITHIN_DAYS: f64 = 60.0;
 /// How much a metric must grow in a week, as a part of its level: less is noise.
-const LEAST_GROWTH: f64 = 0.02;
+const LEAST_GROWTH: f64 = 0.03;
 /// The largest part of the whole growth that may happen from one week to the next: more is a step, not a trend. For
 /// three weeks and for four.
 const MOST_AT_ONCE: [f64; 2] = [0.75, 0.6];
+/// The smallest part: a week that stood still is none of a trend.
+const LEAST_AT_ONCE: f64 = 0.1;
 /// The largest distance of a week from the line, as a part of the whole growth.
-const MOST_BESIDE: f64 = 0.25;
+const MOST_BESIDE: f64 = 0.3;
 
-/// The weekly 95th percentile of processor, memory or latency grows steadily and reaches its limit soon.
+/// The weekly 95th percentile of processor, memory or latency grows steadily and reaches its limit soon. What is beyond its limit
+/// already is other rules' matter.
 pub(super) fn find(observed: &Observed) -> Option<Finding> {
     let trends = trends(observed);
     let rising = trends.iter().filter(|trend| steady(trend)).filter_map(|trend| Some((trend.days_to_limit?, trend)));
-    let (days, trend) = rising.filter(|(days, _)| *days <= WITHIN_DAYS).min_by(|one, two| one.0.total_cmp(&two.0))?;
+    let (days, trend) =
+        rising.filter(|(days, _)| *days > 0.0 && *days <= WITHIN_DAYS).min_by(|one, two| one.0.total_cmp(&two.0))?;
     let (slope, limit) = (trend.per_week?, trend.limit?);
     let newest = trend.weekly.last().copied().flatten()?;
     let summary = format!(
@@ -59,7 +63,7 @@ fn steady(trend: &Trend) -> bool {
         known.iter().enumerate().map(|(week, value)| Some(value - slope * week as f64)).collect();
     let middle = crate::statistics::trend::median(&rest).unwrap_or(0.0);
     let beside = rest.iter().flatten().map(|value| (value - middle).abs()).fold(0.0, f64::max);
-    steps.iter().all(|step| *step > 0.0 && *step <= most * whole)
+    steps.iter().all(|step| *step > 0.0 && *step >= LEAST_AT_ONCE * whole && *step <= most * whole)
         && slope >= LEAST_GROWTH * newest
         && beside <= MOST_BESIDE * whole
 }

@@ -168,8 +168,9 @@ impl<'a> Window<'a> {
     /// Latency and errors, judged as a release's are: over the periods that had requests.
     fn judged(&self) -> Vec<Compared> {
         let metrics = &self.change.metrics;
+        let served = |at: Millis| metrics.requests.value_at(at).is_some_and(|requests| requests > 0.0);
         let served: Vec<usize> = (0..self.after.len())
-            .filter(|index| metrics.requests.value_at(self.after[*index]).is_some_and(|requests| requests > 0.0))
+            .filter(|index| served(self.after[*index]) && self.comparable(self.after[*index]))
             .collect();
         if metrics.requests.is_empty() || metrics.latency.is_empty() {
             return Vec::new();

@@ -37,6 +37,8 @@ pub(super) fn broken(change: &Change) -> Vec<String> {
         look(&metrics.latency, LATENCY_FACTOR * objective, "ms", "p95 latency");
     }
     look(&metrics.rejected, 0.0, "", "the number of rejected connections");
+    let short = shortfall(&metrics.desired, &metrics.running);
+    look(&short, 0.5, "", "the number of tasks that are wanted and do not run");
     let since = |at: &&Millis| **at > change.acted_at && **at <= change.at;
     let killed = change.killed.iter().filter(since).count();
     if killed > 0 {
@@ -53,6 +55,13 @@ fn errors(change: &Change) -> History {
         Some(100.0 * errors.value_at(requests.at(index)).unwrap_or(0.0) / total)
     });
     History::new(requests.start(), requests.period_seconds(), values.collect())
+}
+
+/// How many tasks were wanted and did not run.
+fn shortfall(desired: &History, running: &History) -> History {
+    let values = desired.values().iter().enumerate();
+    let values = values.map(|(index, wanted)| Some((*wanted)? - running.value_at(desired.at(index))?));
+    History::new(desired.start(), desired.period_seconds(), values.collect())
 }
 
 /// The largest value of a row of periods above the limit after the change; `None` when there is none, or there was such a

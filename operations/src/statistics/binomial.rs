@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 /// The chance of at least `least` successes in `trials` with the chance `chance` each.
-pub(super) fn at_least(least: f64, trials: f64, chance: f64) -> f64 {
+pub(crate) fn at_least(least: f64, trials: f64, chance: f64) -> f64 {
     if least <= 0.0 {
         return 1.0;
     }
