@@ -91,7 +91,8 @@ impl History {
 
     /// The length of a period, in milliseconds.
     pub fn period_ms(&self) -> Millis {
-        i64::from(self.period_seconds) * 1_000
+        // The default history has no periods, and so none of any length.
+        i64::from(self.period_seconds.max(1)) * 1_000
     }
 
     /// The beginning of a period.
@@ -266,6 +267,7 @@ mod tests {
         assert_eq!(history.percentile(100.0), Some(4.0));
         assert_eq!(history.percentile(0.0), Some(1.0));
         assert_eq!(History::default().percentile(50.0), None);
+        assert_eq!(History::default().value_at(60_000), None);
     }
 
     #[test]

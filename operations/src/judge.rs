@@ -1,23 +1,18 @@
 #![doc = include_str!("judge/README.md")]
 
 mod alpha;
-mod binomial;
 mod count;
-mod dependence;
 mod examine;
 mod gauge;
 mod latency;
 mod metric;
-mod normal;
 mod proportion;
 mod rate;
 mod ratio;
 mod report;
-mod shift;
 #[cfg(test)]
 mod tests;
-mod text;
-mod trend;
+pub(crate) mod text;
 #[cfg(test)]
 mod vectors;
 

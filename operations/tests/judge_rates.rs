@@ -1,5 +1,7 @@
 //! The judge's error rates stay within their bounds. The example `judge_rates` measures them with more rounds.
 
+#[path = "../examples/judge_rates/random.rs"]
+mod random;
 #[path = "../examples/judge_rates/simulation.rs"]
 mod simulation;
 

@@ -12,10 +12,11 @@ use incident_notify_human::NotifyHuman;
 use incident_restart_service::RestartService;
 use incident_scale_up::ScaleUp;
 use lambda_kit::{Environment, Error, Kind, Services, logging, run, runtime};
+use performance_analyzer::PerformanceAnalyzer;
 use std::process::ExitCode;
 
 /// The functions, by the names under which they are deployed.
-const FUNCTIONS: [&str; 13] = [
+const FUNCTIONS: [&str; 14] = [
     "incident-assess",
     "incident-restart-service",
     "incident-scale-up",
@@ -29,6 +30,7 @@ const FUNCTIONS: [&str; 13] = [
     "run-migrations",
     "validate-production",
     "ecs-deployment-hook",
+    "performance-analyzer",
 ];
 
 /// Variables of every Lambda environment without which the Runtime API client would panic.
@@ -63,6 +65,7 @@ async fn serve(environment: Environment) -> Result<(), Error> {
         "deployment-assess" => Box::pin(run(handler, DeploymentAssess::new(services))).await,
         "deployment-act" => Box::pin(run(handler, Act::new(services))).await,
         "ecs-deployment-hook" => Box::pin(run(handler, EcsHook::new(services))).await,
+        "performance-analyzer" => Box::pin(run(handler, PerformanceAnalyzer::new(services))).await,
         other => match Hook::from_name(other) {
             Some(hook) => Box::pin(run(handler, CodeDeployHook::new(hook, services))).await,
             None => return Err(Error::new(Kind::ConfigInvalid, format!("{other} is listed but not built in"))),

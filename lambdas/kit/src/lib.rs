@@ -1,6 +1,7 @@
 //! What every Lambda shares: its clients, how a failure gets its name, and the run loop.
 
 pub mod invocation;
+pub mod metric;
 pub mod operation;
 pub mod runtime;
 

@@ -1,6 +1,7 @@
 //! How often the judge is wrong: `cargo run --release -p operations --example judge_rates` prints the tables of
 //! `operations/src/judge/README.md`. Every run prints the same; it takes about two minutes.
 
+mod random;
 mod simulation;
 
 use operations::judge::{Baseline, Count, Events, Gauge, HardLimit, Kind, Latency, Leak, Metric, Ratio};

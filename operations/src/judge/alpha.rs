@@ -1,6 +1,6 @@
 //! How much chance of a false alarm each test may use: over the looks and over the metrics.
 
-use super::normal;
+use crate::statistics::normal;
 
 /// The chance that a metric (all non-critical ones together) fails over the whole window though nothing is worse: one
 /// side of a 98 % interval.

@@ -2,7 +2,7 @@
 
 use super::metric::{Baseline, HardLimit};
 use super::report::{BaselineKind, Side};
-use super::trend;
+use crate::statistics::trend;
 
 /// The least part of the periods that must be known, per side.
 const COVERAGE: f64 = 0.8;

@@ -3,7 +3,7 @@
 use super::examine::{self, Effect, Examined, Outcome};
 use super::metric::{Direction, Gauge, Leak};
 use super::text;
-use super::trend::{self, Trend};
+use crate::statistics::trend::{self, Trend};
 
 /// The least part of the first half's slope that the second half of a leak has.
 const STEADY: f64 = 0.5;

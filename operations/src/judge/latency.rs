@@ -3,8 +3,9 @@
 use super::examine::{self, Effect, Examined, Outcome, ROUNDING};
 use super::metric::{Direction, Latency};
 use super::report::BaselineKind;
-use super::shift::Shift;
-use super::{dependence, text};
+use super::text;
+use crate::statistics::shift::Shift;
+use crate::statistics::{dependence, trend};
 
 /// What the data of a level say.
 pub(super) fn examine(metric: &Latency, unit: &str) -> Examined {
@@ -59,7 +60,7 @@ impl LevelShift {
         let rho = dependence::pooled(green, blue);
         let known = |series: &[Option<f64>]| series.iter().flatten().copied().collect::<Vec<_>>();
         let shift = Shift::new(known(green), known(blue), dependence::inflation(rho));
-        let median = |series| super::trend::median(series).unwrap_or(0.0);
+        let median = |series| trend::median(series).unwrap_or(0.0);
         Self {
             estimate: shift.estimate(),
             shift,

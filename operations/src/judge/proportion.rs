@@ -7,8 +7,8 @@
 //! well, as when 5 % of the traffic go to green, the interval excludes 0 several times as often as it says. So a
 //! difference must pass the conditional test, too: given all errors, green's are binomial by its part of the requests.
 
-use super::normal;
 use super::rate::{self, Rate};
+use crate::statistics::normal;
 
 /// The largest score that is looked for: beyond it a p value is 0.
 const FAR: f64 = 40.0;

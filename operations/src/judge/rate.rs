@@ -4,7 +4,7 @@
 //! Tails are mid-p values (Lancaster, 1961): the number seen counts half. That makes up for the steps between whole
 //! numbers, for which the exact test finds a tripled rate of few events noticeably more seldom.
 
-use super::binomial;
+use crate::statistics::binomial;
 
 /// Events in an exposure.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -4,7 +4,8 @@ use super::examine::{self, Effect, Examined, Outcome, ROUNDING};
 use super::metric::{Ratio, Requests};
 use super::proportion::{self, Share};
 use super::report::{BaselineKind, Side};
-use super::{normal, text};
+use super::text;
+use crate::statistics::normal;
 
 /// What the data of a ratio say.
 pub(super) fn examine(metric: &Ratio) -> Examined {

@@ -1,7 +1,7 @@
 //! Numbers as a person reads them: three significant digits.
 
 /// A number: `312`, `0.42`, `12500`.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude == 0.0 || !magnitude.is_finite() {
         return if value.is_finite() { "0".into() } else { "∞".into() };
@@ -16,18 +16,18 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// A number with its unit, if it has one.
-pub(super) fn quantity(value: f64, unit: &str) -> String {
+pub(crate) fn quantity(value: f64, unit: &str) -> String {
     if unit.is_empty() { number(value) } else { format!("{} {unit}", number(value)) }
 }
 
 /// A change with its sign.
-pub(super) fn signed(value: f64, unit: &str) -> String {
+pub(crate) fn signed(value: f64, unit: &str) -> String {
     let sign = if value < 0.0 { "−" } else { "+" };
     format!("{sign}{}", quantity(value.abs(), unit))
 }
 
 /// An interval's ends as a person reads them.
-pub(super) fn interval(low: &str, high: &str, alpha: f64) -> String {
+pub(crate) fn interval(low: &str, high: &str, alpha: f64) -> String {
     format!("{} % interval {low} to {high}", confidence(alpha))
 }
 

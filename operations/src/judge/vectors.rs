@@ -5,9 +5,9 @@
 //! above a tenth of the shift, and the ratio of the means is at least `effect[1]`; below likewise with `effect[0]`. It
 //! knows no autocorrelation, so here ours is taken as 0 first, and then as it is estimated.
 
-use super::dependence;
-use super::shift::Shift;
-use super::trend::median;
+use crate::statistics::dependence;
+use crate::statistics::shift::Shift;
+use crate::statistics::trend::median;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use super::normal;
 
 /// Two samples and how far one is above the other.
 #[derive(Debug, Clone)]
-pub(super) struct Shift {
+pub(crate) struct Shift {
     green: Vec<f64>,
     blue: Vec<f64>,
     /// The factor of the standard error for dependence between neighbours.
@@ -18,7 +18,7 @@ pub(super) struct Shift {
 
 impl Shift {
     /// Compares two samples of finite values, neither of them empty.
-    pub(super) fn new(mut green: Vec<f64>, mut blue: Vec<f64>, inflation: f64) -> Self {
+    pub(crate) fn new(mut green: Vec<f64>, mut blue: Vec<f64>, inflation: f64) -> Self {
         green.sort_by(f64::total_cmp);
         blue.sort_by(f64::total_cmp);
         Self { green, blue, inflation }
@@ -35,7 +35,7 @@ impl Shift {
     }
 
     /// The Hodges-Lehmann estimate: the median of the differences green − blue.
-    pub(super) fn estimate(&self) -> f64 {
+    pub(crate) fn estimate(&self) -> f64 {
         let pairs = self.green.len() as u64 * self.blue.len() as u64;
         let upper = self.difference(pairs / 2);
         if pairs % 2 == 1 { upper } else { f64::midpoint(self.difference(pairs / 2 - 1), upper) }
@@ -43,7 +43,7 @@ impl Shift {
 
     /// The interval that misses the shift at each end with the chance `alpha`; infinite ends when the samples are too
     /// small for it.
-    pub(super) fn interval(&self, alpha: f64) -> (f64, f64) {
+    pub(crate) fn interval(&self, alpha: f64) -> (f64, f64) {
         let rank = (self.pairs() / 2.0 - normal::quantile(alpha) * self.error() - 0.5).floor();
         if rank < 0.0 {
             return (f64::NEG_INFINITY, f64::INFINITY);
@@ -55,12 +55,12 @@ impl Shift {
     }
 
     /// One-sided p value of "green is not above blue". It is below `alpha` exactly when the interval is above 0.
-    pub(super) fn p_above(&self) -> f64 {
+    pub(crate) fn p_above(&self) -> f64 {
         self.p(self.not_above(0.0))
     }
 
     /// One-sided p value of "green is not below blue".
-    pub(super) fn p_below(&self) -> f64 {
+    pub(crate) fn p_below(&self) -> f64 {
         self.p(self.pairs() as u64 - self.below(0.0))
     }
 

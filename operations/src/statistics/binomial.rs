@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 /// The chance of at least `least` successes in `trials` with the chance `chance` each.
-pub(super) fn at_least(least: f64, trials: f64, chance: f64) -> f64 {
+pub(crate) fn at_least(least: f64, trials: f64, chance: f64) -> f64 {
     if least <= 0.0 {
         return 1.0;
     }
@@ -100,6 +100,6 @@ mod tests {
     #[test]
     fn large_numbers_come_near_the_normal_tail() {
         let tail = at_least(501_000.0, 1_000_000.0, 0.5);
-        assert!((tail - super::super::normal::upper_tail(999.5 / 500.0)).abs() < 1e-6, "{tail}");
+        assert!((tail - crate::statistics::normal::upper_tail(999.5 / 500.0)).abs() < 1e-6, "{tail}");
     }
 }

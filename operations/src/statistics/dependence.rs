@@ -10,7 +10,7 @@ const MOST: f64 = 0.9;
 ///
 /// Ranks, because the tests that it corrects are rank tests: an outlier, zeros or another unit change nothing. A gap
 /// separates its neighbours.
-pub(super) fn autocorrelation(series: &[Option<f64>]) -> f64 {
+pub(crate) fn autocorrelation(series: &[Option<f64>]) -> f64 {
     let ranks = ranks(series);
     let known = ranks.iter().flatten().count();
     let pairs = ranks.windows(2).filter_map(|pair| Some((pair[0]?, pair[1]?)));
@@ -26,14 +26,14 @@ pub(super) fn autocorrelation(series: &[Option<f64>]) -> f64 {
 }
 
 /// The two sides' autocorrelation, each by its number of known points.
-pub(super) fn pooled(green: &[Option<f64>], blue: &[Option<f64>]) -> f64 {
+pub(crate) fn pooled(green: &[Option<f64>], blue: &[Option<f64>]) -> f64 {
     let weight = |series: &[Option<f64>]| series.iter().flatten().count() as f64;
     let (green_weight, blue_weight) = (weight(green), weight(blue));
     (green_weight * autocorrelation(green) + blue_weight * autocorrelation(blue)) / (green_weight + blue_weight)
 }
 
 /// The factor of the standard error at an autocorrelation.
-pub(super) fn inflation(rho: f64) -> f64 {
+pub(crate) fn inflation(rho: f64) -> f64 {
     ((1.0 + rho) / (1.0 - rho)).sqrt()
 }
 

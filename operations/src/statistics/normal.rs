@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 const FAR: f64 = 40.0;
 
 /// The chance that a standard normal variable exceeds `z`, with a relative error of about 1e-12 in the upper tail.
-pub(super) fn upper_tail(z: f64) -> f64 {
+pub(crate) fn upper_tail(z: f64) -> f64 {
     if z < 0.0 {
         return 1.0 - upper_tail(-z);
     }
@@ -37,7 +37,7 @@ fn fraction(z: f64) -> f64 {
 }
 
 /// The `z` that a standard normal variable exceeds with the chance `alpha`; `alpha` above 0 and below 1.
-pub(super) fn quantile(alpha: f64) -> f64 {
+pub(crate) fn quantile(alpha: f64) -> f64 {
     if alpha > 0.5 {
         return -quantile(1.0 - alpha);
     }

@@ -8,55 +8,76 @@ use super::{dependence, normal};
 /// So many points at most: longer series become medians of equal blocks, so that the pairs stay within 131,000.
 const MOST_POINTS: usize = 512;
 
-/// A line through points in time.
+/// A line through points in time; or one slope common to several lines, as of lifetimes of tasks, or of the hours of a
+/// week in several weeks: then slopes are taken within each line only, and Kendall's variances add up (R. M. Hirsch,
+/// J. R. Slack, 1984).
 #[derive(Debug, Clone)]
-pub(super) struct Trend {
+pub(crate) struct Trend {
     /// The slopes between all pairs of points, ascending.
     slopes: Vec<f64>,
+    /// Kendall's variance of S.
+    variance: f64,
     /// How many points there are.
     points: usize,
     /// The autocorrelation of what is left beside the line.
-    pub(super) rho: f64,
+    pub(crate) rho: f64,
 }
 
 impl Trend {
     /// The line through equidistant points, of which some may be missing; `hours` apart. `None` for fewer than three.
-    pub(super) fn new(series: &[Option<f64>], hours: f64) -> Option<Self> {
-        let block = series.len().div_ceil(MOST_POINTS).max(1);
-        let series: Vec<Option<f64>> = series.chunks(block).map(median).collect();
+    pub(crate) fn new(series: &[Option<f64>], hours: f64) -> Option<Self> {
+        Self::common(&[series], hours)
+    }
+
+    /// The slope common to several lines of equidistant points, all `hours` apart. Lines of fewer than three known
+    /// points say nothing; `None` when all do.
+    pub(crate) fn common(lines: &[&[Option<f64>]], hours: f64) -> Option<Self> {
+        let block = block(lines);
         let step = hours * block as f64;
-        let at = |index: usize| index as f64 * step;
-        let points: Vec<(f64, f64)> =
-            series.iter().enumerate().filter_map(|(index, point)| Some((at(index), (*point)?))).collect();
-        if points.len() < 3 {
+        let lines: Vec<Vec<Option<f64>>> = lines.iter().map(|line| line.chunks(block).map(median).collect()).collect();
+        let lines: Vec<_> = lines.into_iter().filter(|line| line.iter().flatten().count() >= 3).collect();
+        let mut trend = Self { slopes: Vec::new(), variance: 0.0, points: 0, rho: 0.0 };
+        for line in &lines {
+            trend.add(line, step);
+        }
+        if trend.points == 0 {
             return None;
         }
-        let pairs =
-            points.iter().enumerate().flat_map(|(index, one)| points[index + 1..].iter().map(move |two| (one, two)));
-        let mut slopes: Vec<f64> = pairs.map(|(one, two)| (two.1 - one.1) / (two.0 - one.0)).collect();
-        slopes.sort_by(f64::total_cmp);
-        let mut trend = Self { slopes, points: points.len(), rho: 0.0 };
+        trend.slopes.sort_by(f64::total_cmp);
         let slope = trend.slope();
-        let rest: Vec<Option<f64>> =
-            series.iter().enumerate().map(|(index, point)| point.map(|value| value - slope * at(index))).collect();
-        trend.rho = dependence::autocorrelation(&rest);
+        for line in &lines {
+            let rest =
+                line.iter().enumerate().map(|(index, point)| point.map(|value| value - slope * index as f64 * step));
+            let part = line.iter().flatten().count() as f64 / trend.points as f64;
+            trend.rho += part * dependence::autocorrelation(&rest.collect::<Vec<_>>());
+        }
         Some(trend)
     }
 
+    fn add(&mut self, line: &[Option<f64>], step: f64) {
+        let points: Vec<(f64, f64)> =
+            line.iter().enumerate().filter_map(|(index, point)| Some((index as f64 * step, (*point)?))).collect();
+        let pairs =
+            points.iter().enumerate().flat_map(|(index, one)| points[index + 1..].iter().map(move |two| (one, two)));
+        self.slopes.extend(pairs.map(|(one, two)| (two.1 - one.1) / (two.0 - one.0)));
+        let n = points.len() as f64;
+        self.variance += n * (n - 1.0) * (2.0 * n + 5.0) / 18.0;
+        self.points += points.len();
+    }
+
     /// The slope per hour.
-    pub(super) fn slope(&self) -> f64 {
+    pub(crate) fn slope(&self) -> f64 {
         let count = self.slopes.len();
         f64::midpoint(self.slopes[(count - 1) / 2], self.slopes[count / 2])
     }
 
     /// The standard error of the number of slopes above the true one: half of that of Kendall's S.
     fn error(&self) -> f64 {
-        let n = self.points as f64;
-        (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt() / 2.0 * dependence::inflation(self.rho)
+        self.variance.sqrt() / 2.0 * dependence::inflation(self.rho)
     }
 
     /// The interval that misses the slope at each end with the chance `alpha`.
-    pub(super) fn interval(&self, alpha: f64) -> (f64, f64) {
+    pub(crate) fn interval(&self, alpha: f64) -> (f64, f64) {
         let rank = (self.slopes.len() as f64 / 2.0 - normal::quantile(alpha) * self.error() - 0.5).floor();
         if rank < 0.0 {
             return (f64::NEG_INFINITY, f64::INFINITY);
@@ -66,14 +87,21 @@ impl Trend {
     }
 
     /// One-sided p value of "the slope is not above `slope`".
-    pub(super) fn p_above(&self, slope: f64) -> f64 {
+    pub(crate) fn p_above(&self, slope: f64) -> f64 {
         let against = self.slopes.partition_point(|other| *other <= slope);
         normal::upper_tail((self.slopes.len() as f64 / 2.0 - 0.5 - against as f64) / self.error())
     }
 }
 
+/// How many neighbours become one point, so that the pairs within the lines stay as few as those of [`MOST_POINTS`].
+fn block(lines: &[&[Option<f64>]]) -> usize {
+    let pairs = |block: usize| lines.iter().map(|line| line.len().div_ceil(block).pow(2)).sum::<usize>();
+    let most = MOST_POINTS.pow(2);
+    (1..).find(|block| pairs(*block) <= most.max(lines.len())).unwrap_or(1)
+}
+
 /// The median of the known points; `None` without any.
-pub(super) fn median(series: &[Option<f64>]) -> Option<f64> {
+pub(crate) fn median(series: &[Option<f64>]) -> Option<f64> {
     let mut known: Vec<f64> = series.iter().flatten().copied().collect();
     known.sort_by(f64::total_cmp);
     let last = known.len().checked_sub(1)?;
@@ -128,6 +156,18 @@ mod tests {
         let trend = Trend::new(&series, 1.0 / 60.0).unwrap();
         assert!(trend.points <= MOST_POINTS);
         assert!((trend.slope() - 60.0).abs() < 0.5);
+    }
+
+    #[test]
+    fn lines_that_start_anew_have_one_slope() {
+        // A saw-tooth: three lifetimes, each rising from the bottom.
+        let tooth: Vec<Option<f64>> = (0..40).map(|hour| Some(30.0 + 0.5 * f64::from(hour % 13))).collect();
+        let (first, rest) = tooth[..39].split_at(13);
+        let (second, third) = rest.split_at(13);
+        let trend = Trend::common(&[first, second, third, &[Some(1.0), Some(9.0)]], 1.0).unwrap();
+        assert!((trend.slope() - 0.5).abs() < 1e-9);
+        assert!(trend.interval(0.025).0 > 0.0);
+        assert!(Trend::common(&[&[Some(1.0), Some(9.0)]], 1.0).is_none());
     }
 
     #[test]

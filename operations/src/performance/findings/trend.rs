@@ -1,0 +1,95 @@
+//! A limit will be reached in weeks.
+
+use super::{Advice, Finding, Rule};
+use crate::judge::text;
+use crate::performance::observed::Observed;
+use crate::performance::trends::{Trend, trends};
+use crate::proposal::Risk;
+use crate::snapshot::Evidence;
+
+/// Within how many days the limit must be reached.
+const WITHIN_DAYS: f64 = 60.0;
+/// How much a metric must grow in a week, as a part of its level: less is noise.
+const LEAST_GROWTH: f64 = 0.03;
+/// The largest part of the whole growth that may happen from one week to the next: more is a step, not a trend. For
+/// three weeks and for four.
+const MOST_AT_ONCE: [f64; 2] = [0.75, 0.6];
+/// The smallest part: a week that stood still is none of a trend.
+const LEAST_AT_ONCE: f64 = 0.1;
+/// The largest distance of a week from the line, as a part of the whole growth.
+const MOST_BESIDE: f64 = 0.3;
+
+/// The weekly 95th percentile of processor, memory or latency grows steadily and reaches its limit soon. What is beyond its limit
+/// already is other rules' matter.
+pub(super) fn find(observed: &Observed) -> Option<Finding> {
+    let trends = trends(observed);
+    let rising = trends.iter().filter(|trend| steady(trend)).filter_map(|trend| Some((trend.days_to_limit?, trend)));
+    let (days, trend) =
+        rising.filter(|(days, _)| *days > 0.0 && *days <= WITHIN_DAYS).min_by(|one, two| one.0.total_cmp(&two.0))?;
+    let (slope, limit) = (trend.per_week?, trend.limit?);
+    let newest = trend.weekly.last().copied().flatten()?;
+    let summary = format!(
+        "the weekly 95th percentile of {} grows by {} a week; at {} now, it reaches {} in {} days",
+        trend.metric,
+        text::quantity(slope, trend.unit),
+        text::quantity(newest, trend.unit),
+        text::quantity(limit, trend.unit),
+        text::number(days)
+    );
+    let advice = Advice {
+        summary: "plan capacity before that day: a higher maximum, larger tasks, or less work per request",
+        current: format!("{} a week", text::signed(slope, trend.unit)),
+        proposed: format!("below {} for the next 60 days", text::quantity(limit, trend.unit)),
+        risk: Risk::Low,
+        undo: "nothing is changed",
+    };
+    let evidence = trend.weekly.iter().flatten().enumerate();
+    let evidence = evidence.map(|(week, value)| {
+        Evidence::metric(&format!("{} p95 of week {}", trend.metric, week + 1), *value, observed.at)
+    });
+    let evidence = evidence.collect();
+    Some(Finding::new(Rule::Trend, 0.8, summary, advice, evidence))
+}
+
+/// Whether every week is above the one before, in steps of about one size.
+fn steady(trend: &Trend) -> bool {
+    let known: Vec<f64> = trend.weekly.iter().flatten().copied().collect();
+    let (Some(slope), Some(newest)) = (trend.per_week, known.last()) else { return false };
+    let steps: Vec<f64> = known.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let whole: f64 = steps.iter().sum();
+    let most = MOST_AT_ONCE[usize::from(steps.len() > 2)];
+    // The line through the middle of what is left beside the slope.
+    let rest: Vec<Option<f64>> =
+        known.iter().enumerate().map(|(week, value)| Some(value - slope * week as f64)).collect();
+    let middle = crate::statistics::trend::median(&rest).unwrap_or(0.0);
+    let beside = rest.iter().flatten().map(|value| (value - middle).abs()).fold(0.0, f64::max);
+    steps.iter().all(|step| *step > 0.0 && *step >= LEAST_AT_ONCE * whole && *step <= most * whole)
+        && slope >= LEAST_GROWTH * newest
+        && beside <= MOST_BESIDE * whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::performance::observed::tests::{daily, hourly, noise, sound};
+
+    fn found(level: impl Fn(usize) -> f64) -> Option<Finding> {
+        let mut observed = sound();
+        observed.weeks.cpu = hourly(|at| level(at) + 20.0 * daily(at * 12) + 2.0 * noise(at));
+        find(&observed)
+    }
+
+    #[test]
+    fn growth_towards_a_limit_is_found() {
+        let finding = found(|at| 35.0 + 5.0 * at as f64 / 168.0).unwrap();
+        assert!(finding.summary.contains("95th percentile of cpu grows by 5.04 % a week"), "{}", finding.summary);
+    }
+
+    #[test]
+    fn a_level_a_step_and_slow_growth_are_no_trend() {
+        assert!(found(|_| 50.0).is_none());
+        assert!(found(|at| if at < 400 { 30.0 } else { 50.0 }).is_none(), "a step");
+        assert!(found(|at| 30.0 + at as f64 / 168.0).is_none(), "in half a year");
+        assert!(found(|at| 60.0 - 5.0 * at as f64 / 168.0).is_none(), "falling");
+    }
+}
