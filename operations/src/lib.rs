@@ -22,6 +22,7 @@ pub mod plan;
 pub mod policy;
 pub mod probe;
 pub mod proposal;
+pub mod scaling;
 pub mod snapshot;
 pub mod symptom;
 pub mod time;
