@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("deployment-assess", &["clients", "lambda-kit", "operations"]),
     ("deployment-act", &["clients", "lambda-kit", "operations"]),
     ("deployment-hook", &["clients", "lambda-kit", "operations"]),
+    ("auto-scaling-optimizer", &["clients", "lambda-kit", "operations"]),
     (
         "bootstrap",
         &[
@@ -41,12 +42,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "deployment-assess",
             "deployment-act",
             "deployment-hook",
+            "auto-scaling-optimizer",
         ],
     ),
     ("worker-kit", &["clients", "operations"]),
     ("recovery-watcher", &["clients", "worker-kit", "operations"]),
     ("migration-runner", &["clients", "worker-kit", "operations"]),
     ("smoke-tester", &["clients", "worker-kit", "operations"]),
+    ("load-replayer", &["clients", "worker-kit", "operations"]),
     ("end-to-end", &[]),
     ("xtask", &["asl"]),
 ];
