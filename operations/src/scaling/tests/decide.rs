@@ -261,3 +261,46 @@ fn a_history_with_gaps_decides_nothing() {
     let reasons = nothing(about(&entry(20, 2), &gaps, &tracking(60.0, 1, 5, (2, 20)), |_| {}));
     assert!(reasons[0].contains("67 % of the time"), "{reasons:?}");
 }
+
+/// A week of a shop: a sine with its low at night, and less at the weekend.
+fn shop(minute: usize) -> f64 {
+    let turn = (minute % DAY) as f64 / DAY as f64 - 0.1;
+    let day = 3.0 - 2.2 * (2.0 * std::f64::consts::PI * turn).cos();
+    if minute / DAY % 7 > 4 { 0.6 * day } else { day }
+}
+
+#[test]
+fn each_kind_of_load_has_its_own_answer() {
+    let cases: [(&str, Demand, Settings, &str); 6] = [
+        ("daily and weekly", demand(14, 5.0, shop), tracking(60.0, 1, 5, (2, 7)), "raise-maximum"),
+        (
+            "trend",
+            demand(14, 5.0, |minute| shop(minute) * (1.0 + minute as f64 / 40_000.0)),
+            tracking(60.0, 1, 5, (2, 9)),
+            "raise-maximum",
+        ),
+        (
+            "level shift",
+            demand(14, 5.0, |minute| if minute > 7 * DAY { 9.0 } else { 3.0 }),
+            tracking(60.0, 1, 5, (2, 8)),
+            "raise-maximum",
+        ),
+        (
+            "bursts every 45 minutes",
+            demand(14, 5.0, |minute| shop(minute) * if minute % 45 < 8 { 1.7 } else { 1.0 }),
+            tracking(70.0, 1, 0, (2, 40)),
+            "raise-minimum",
+        ),
+        ("flat", demand(14, 5.0, |_| 1.2), tracking(50.0, 1, 5, (8, 12)), "lower-minimum"),
+        (
+            "nightly batch",
+            demand(14, 5.0, |minute| if (120..165).contains(&(minute % DAY)) { 9.0 } else { 1.0 }),
+            tracking(60.0, 1, 5, (2, 20)),
+            "schedule-minimum",
+        ),
+    ];
+    for (name, load, settings, wanted) in cases {
+        let (proposal, _) = proposed(about(&entry(60, 2), &load, &settings, |_| {}));
+        assert_eq!(proposal.id, wanted, "{name}: {}", proposal.summary);
+    }
+}
