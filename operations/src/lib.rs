@@ -24,6 +24,7 @@ pub mod plan;
 pub mod policy;
 pub mod probe;
 pub mod proposal;
+pub mod scaling;
 pub mod snapshot;
 mod statistics;
 pub mod symptom;

@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("deployment-act", &["clients", "lambda-kit", "operations"]),
     ("deployment-hook", &["clients", "lambda-kit", "operations"]),
     ("performance-analyzer", &["clients", "lambda-kit", "operations"]),
+    ("auto-scaling-optimizer", &["clients", "lambda-kit", "operations"]),
     (
         "bootstrap",
         &[
@@ -43,12 +44,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "deployment-act",
             "deployment-hook",
             "performance-analyzer",
+            "auto-scaling-optimizer",
         ],
     ),
     ("worker-kit", &["clients", "operations"]),
     ("recovery-watcher", &["clients", "worker-kit", "operations"]),
     ("migration-runner", &["clients", "worker-kit", "operations"]),
     ("smoke-tester", &["clients", "worker-kit", "operations"]),
+    ("load-replayer", &["clients", "worker-kit", "operations"]),
     ("end-to-end", &[]),
     ("xtask", &["asl"]),
 ];

@@ -3,6 +3,7 @@
 //! One binary is built and shipped once, and starts as fast as one per function; IAM, memory and time-out stay per
 //! function.
 
+use auto_scaling_optimizer::AutoScalingOptimizer;
 use deployment_act::Act;
 use deployment_assess::DeploymentAssess;
 use deployment_hook::{CodeDeployHook, EcsHook, Hook};
@@ -16,7 +17,7 @@ use performance_analyzer::PerformanceAnalyzer;
 use std::process::ExitCode;
 
 /// The functions, by the names under which they are deployed.
-const FUNCTIONS: [&str; 14] = [
+const FUNCTIONS: [&str; 15] = [
     "incident-assess",
     "incident-restart-service",
     "incident-scale-up",
@@ -31,6 +32,7 @@ const FUNCTIONS: [&str; 14] = [
     "validate-production",
     "ecs-deployment-hook",
     "performance-analyzer",
+    "auto-scaling-optimizer",
 ];
 
 /// Variables of every Lambda environment without which the Runtime API client would panic.
@@ -64,6 +66,7 @@ async fn serve(environment: Environment) -> Result<(), Error> {
         "incident-notify-human" => Box::pin(run(handler, NotifyHuman::new(services))).await,
         "deployment-assess" => Box::pin(run(handler, DeploymentAssess::new(services))).await,
         "deployment-act" => Box::pin(run(handler, Act::new(services))).await,
+        "auto-scaling-optimizer" => Box::pin(run(handler, AutoScalingOptimizer::new(services))).await,
         "ecs-deployment-hook" => Box::pin(run(handler, EcsHook::new(services))).await,
         "performance-analyzer" => Box::pin(run(handler, PerformanceAnalyzer::new(services))).await,
         other => match Hook::from_name(other) {
