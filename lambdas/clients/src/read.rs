@@ -2,6 +2,7 @@
 
 pub mod balancer;
 pub mod ecs;
+pub mod history;
 pub mod metrics;
 pub mod stores;
 pub mod task_sets;
