@@ -7,6 +7,7 @@
 pub mod answer;
 pub mod call;
 pub mod catalogue;
+pub mod cost;
 pub mod deployment;
 pub mod diagnosis;
 pub mod error;
@@ -20,8 +21,10 @@ pub mod metrics;
 pub mod migration;
 pub mod plan;
 pub mod policy;
+pub mod price;
 pub mod probe;
 pub mod proposal;
+pub mod sizing;
 pub mod snapshot;
 pub mod symptom;
 pub mod time;
