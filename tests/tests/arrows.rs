@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("deployment-assess", &["clients", "lambda-kit", "operations"]),
     ("deployment-act", &["clients", "lambda-kit", "operations"]),
     ("deployment-hook", &["clients", "lambda-kit", "operations"]),
+    ("cost-optimization-analyzer", &["clients", "lambda-kit", "operations"]),
     (
         "bootstrap",
         &[
@@ -41,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "deployment-assess",
             "deployment-act",
             "deployment-hook",
+            "cost-optimization-analyzer",
         ],
     ),
     ("worker-kit", &["clients", "operations"]),

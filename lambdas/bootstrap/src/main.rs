@@ -3,6 +3,7 @@
 //! One binary is built and shipped once, and starts as fast as one per function; IAM, memory and time-out stay per
 //! function.
 
+use cost_optimization_analyzer::CostOptimizationAnalyzer;
 use deployment_act::Act;
 use deployment_assess::DeploymentAssess;
 use deployment_hook::{CodeDeployHook, EcsHook, Hook};
@@ -15,7 +16,7 @@ use lambda_kit::{Environment, Error, Kind, Services, logging, run, runtime};
 use std::process::ExitCode;
 
 /// The functions, by the names under which they are deployed.
-const FUNCTIONS: [&str; 13] = [
+const FUNCTIONS: [&str; 14] = [
     "incident-assess",
     "incident-restart-service",
     "incident-scale-up",
@@ -29,6 +30,7 @@ const FUNCTIONS: [&str; 13] = [
     "run-migrations",
     "validate-production",
     "ecs-deployment-hook",
+    "cost-optimization-analyzer",
 ];
 
 /// Variables of every Lambda environment without which the Runtime API client would panic.
@@ -63,6 +65,7 @@ async fn serve(environment: Environment) -> Result<(), Error> {
         "deployment-assess" => Box::pin(run(handler, DeploymentAssess::new(services))).await,
         "deployment-act" => Box::pin(run(handler, Act::new(services))).await,
         "ecs-deployment-hook" => Box::pin(run(handler, EcsHook::new(services))).await,
+        "cost-optimization-analyzer" => Box::pin(run(handler, CostOptimizationAnalyzer::new(services))).await,
         other => match Hook::from_name(other) {
             Some(hook) => Box::pin(run(handler, CodeDeployHook::new(hook, services))).await,
             None => return Err(Error::new(Kind::ConfigInvalid, format!("{other} is listed but not built in"))),
