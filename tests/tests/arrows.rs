@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("deployment-hook", &["clients", "lambda-kit", "operations"]),
     ("performance-analyzer", &["clients", "lambda-kit", "operations"]),
     ("auto-scaling-optimizer", &["clients", "lambda-kit", "operations"]),
+    ("cost-optimization-analyzer", &["clients", "lambda-kit", "operations"]),
     (
         "bootstrap",
         &[
@@ -45,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "deployment-hook",
             "performance-analyzer",
             "auto-scaling-optimizer",
+            "cost-optimization-analyzer",
         ],
     ),
     ("worker-kit", &["clients", "operations"]),

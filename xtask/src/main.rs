@@ -1,4 +1,4 @@
-//! Development commands: `cargo xtask demo | test | asl fmt | policies`. There is no shell script beside them.
+//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices`. There is no shell script beside them.
 
 mod clock;
 mod definitions;
@@ -6,6 +6,7 @@ mod demo;
 mod failure;
 mod json;
 mod policies;
+mod prices;
 mod process;
 mod scratch;
 mod service;
@@ -44,6 +45,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Rewrite the prices of Fargate from the AWS Price List (needs AWS credentials)
+    Prices,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,6 +79,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Test(options) => suite::run(&root, &options),
         Command::Asl(Asl::Fmt { check }) => say(definitions::format(&root, check)?),
         Command::Policies { check } => say(policies::apply(&root, check)?),
+        Command::Prices => prices::refresh(&root),
     }
 }
 

@@ -4,6 +4,7 @@
 //! function.
 
 use auto_scaling_optimizer::AutoScalingOptimizer;
+use cost_optimization_analyzer::CostOptimizationAnalyzer;
 use deployment_act::Act;
 use deployment_assess::DeploymentAssess;
 use deployment_hook::{CodeDeployHook, EcsHook, Hook};
@@ -17,7 +18,8 @@ use performance_analyzer::PerformanceAnalyzer;
 use std::process::ExitCode;
 
 /// The functions, by the names under which they are deployed.
-const FUNCTIONS: [&str; 15] = [
+const FUNCTIONS: [&str; 16] = [
+const FUNCTIONS: [&str; 14] = [
     "incident-assess",
     "incident-restart-service",
     "incident-scale-up",
@@ -33,6 +35,7 @@ const FUNCTIONS: [&str; 15] = [
     "ecs-deployment-hook",
     "performance-analyzer",
     "auto-scaling-optimizer",
+    "cost-optimization-analyzer",
 ];
 
 /// Variables of every Lambda environment without which the Runtime API client would panic.
@@ -69,6 +72,7 @@ async fn serve(environment: Environment) -> Result<(), Error> {
         "auto-scaling-optimizer" => Box::pin(run(handler, AutoScalingOptimizer::new(services))).await,
         "ecs-deployment-hook" => Box::pin(run(handler, EcsHook::new(services))).await,
         "performance-analyzer" => Box::pin(run(handler, PerformanceAnalyzer::new(services))).await,
+        "cost-optimization-analyzer" => Box::pin(run(handler, CostOptimizationAnalyzer::new(services))).await,
         other => match Hook::from_name(other) {
             Some(hook) => Box::pin(run(handler, CodeDeployHook::new(hook, services))).await,
             None => return Err(Error::new(Kind::ConfigInvalid, format!("{other} is listed but not built in"))),
