@@ -19,7 +19,6 @@ use std::process::ExitCode;
 
 /// The functions, by the names under which they are deployed.
 const FUNCTIONS: [&str; 16] = [
-const FUNCTIONS: [&str; 14] = [
     "incident-assess",
     "incident-restart-service",
     "incident-scale-up",
