@@ -61,6 +61,9 @@ impl World {
         let Some((min_capacity, max_capacity)) = self.limits else {
             return Err(vec!["no autoscaling is set up: register a scalable target first".to_owned()]);
         };
+        if max_capacity == 0 || min_capacity > max_capacity {
+            return Err(vec![format!("autoscaling keeps {min_capacity} to {max_capacity} tasks: it is switched off")]);
+        }
         let policy = self.policy()?;
         let foreign = self.scheduled.iter().filter(|action| {
             let zone = action.timezone.as_deref().unwrap_or("UTC");
@@ -105,7 +108,12 @@ impl World {
             }
             [policy] => match &policy.metric {
                 None => format!("{} tracks a custom metric, whose link to load is not known", policy.name),
-                Some(metric) if CPU_METRICS.contains(&metric.as_str()) => return Ok(policy),
+                Some(metric) if CPU_METRICS.contains(&metric.as_str()) => {
+                    if (1.0..=100.0).contains(&policy.target) {
+                        return Ok(policy);
+                    }
+                    format!("{} tracks a utilisation of {} %, which is never reached", policy.name, policy.target)
+                }
                 Some(metric) => {
                     format!("{} tracks {metric}: only the processor's utilisation is replayed", policy.name)
                 }
@@ -152,7 +160,9 @@ pub(super) mod tests {
             assert!(reasons[0].contains(text), "{reasons:?}");
         };
         refused(&|world| world.limits = None, "no autoscaling is set up");
+        refused(&|world| world.limits = Some((0, 0)), "keeps 0 to 0 tasks: it is switched off");
         refused(&|world| world.policies.clear(), "no scaling policy");
+        refused(&|world| world.policies[0].target = 120.0, "api-cpu tracks a utilisation of 120 %");
         refused(&|world| world.policies[0].kind = "StepScaling".to_owned(), "api-cpu is a policy of type StepScaling");
         refused(&|world| world.policies[0].metric = None, "api-cpu tracks a custom metric");
         refused(
