@@ -49,7 +49,13 @@ impl Query<'_> {
 }
 
 /// A statistic of a metric, oldest first.
-fn read(world: &World, series: &Series, interval: (i64, i64), period_ms: i64, statistic: Statistic) -> Vec<(i64, f64)> {
+pub(super) fn read(
+    world: &World,
+    series: &Series,
+    interval: (i64, i64),
+    period_ms: i64,
+    statistic: Statistic,
+) -> Vec<(i64, f64)> {
     if let Some(values) = world.fleet_metric(series, interval, period_ms, statistic) {
         return values;
     }
