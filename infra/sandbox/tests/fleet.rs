@@ -141,6 +141,20 @@ async fn metrics_of_the_balancer_the_tasks_and_the_account() {
     sandbox.shutdown().await;
 }
 
+/// A policy's configuration that tracks CPU.
+fn tracking(target: f64, in_cooldown: i32) -> TargetTrackingScalingPolicyConfiguration {
+    let metric = PredefinedMetricSpecification::builder()
+        .predefined_metric_type(MetricType::EcsServiceAverageCpuUtilization)
+        .build()
+        .unwrap();
+    TargetTrackingScalingPolicyConfiguration::builder()
+        .target_value(target)
+        .predefined_metric_specification(metric)
+        .scale_in_cooldown(in_cooldown)
+        .build()
+        .unwrap()
+}
+
 #[tokio::test]
 async fn scaling_is_read_changed_and_explained() {
     let sandbox = fleet(2).await;
@@ -157,16 +171,6 @@ async fn scaling_is_read_changed_and_explained() {
     assert!(
         activities().send().await.unwrap().scaling_activities().iter().all(|each| each.not_scaled_reasons().is_empty())
     );
-    let metric = PredefinedMetricSpecification::builder()
-        .predefined_metric_type(MetricType::EcsServiceAverageCpuUtilization)
-        .build()
-        .unwrap();
-    let configuration = TargetTrackingScalingPolicyConfiguration::builder()
-        .target_value(55.0)
-        .predefined_metric_specification(metric)
-        .scale_in_cooldown(600)
-        .build()
-        .unwrap();
     let put = client
         .put_scaling_policy()
         .policy_name("signup-cpu")
@@ -174,7 +178,7 @@ async fn scaling_is_read_changed_and_explained() {
         .resource_id(resource)
         .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
         .policy_type(PolicyType::TargetTrackingScaling)
-        .target_tracking_scaling_policy_configuration(configuration)
+        .target_tracking_scaling_policy_configuration(tracking(55.0, 600))
         .send()
         .await
         .unwrap();

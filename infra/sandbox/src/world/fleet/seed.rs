@@ -89,14 +89,14 @@ const SEEDS: [Seed; 6] = [
         load: load(420.0, 0.35, 18.0, 0.9, Shape::Shift { days: 9.2, factor: 1.8 }),
         build: build(8.0, 40.0, 820.0, 230.0, 2),
     },
-    // Bursts every 45 minutes, and no cooldown at all: it goes out and in all day.
+    // Bursts every 45 minutes, and cooldowns too short for them: it goes out and in all day.
     Seed {
         name: "ingest",
         group: "a1f0c3d5e7091104",
         tier: 2,
         size: (512, 1024),
         tasks: (2, 30, 6),
-        policy: (70.0, 0, 0),
+        policy: (55.0, 60, 180),
         bounds: (60, 800),
         load: load(400.0, 0.5, 13.0, 1.0, Shape::Bursts { every: 45, minutes: 8, factor: 1.7 }),
         build: build(8.0, 40.0, 380.0, 160.0, 2),
@@ -122,7 +122,7 @@ const SEEDS: [Seed; 6] = [
         tasks: (2, 12, 2),
         policy: (75.0, 300, 300),
         bounds: (30, 1500),
-        load: load(50.0, 0.1, 14.0, 0.8, Shape::Nightly { from: 60, minutes: 90, factor: 9.0 }),
+        load: load(50.0, 0.1, 14.0, 0.8, Shape::Nightly { from: 60, minutes: 90, factor: 11.0 }),
         build: build(8.0, 100.0, 800.0, 420.0, 4),
     },
 ];
