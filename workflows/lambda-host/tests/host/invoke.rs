@@ -99,9 +99,14 @@ async fn an_event_is_accepted_at_once_and_run() {
     let links = Links::open().await;
     let (host, caller) = start(vec![function("echo")]).await;
     let event = [("x-amz-invocation-type", "Event")];
+    assert!(host.is_idle());
     let answer = caller.invoke_with("echo", links.event(true), &event).await;
     assert_eq!((answer.status, answer.body.len()), (StatusCode::ACCEPTED, 0));
+    assert!(!host.is_idle(), "nobody waits for it, but it runs");
     links.accept().await.release().await;
+    while !host.is_idle() {
+        tokio::task::yield_now().await;
+    }
     host.shutdown().await;
 }
 
