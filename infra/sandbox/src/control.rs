@@ -16,7 +16,7 @@ use crate::world::{Behaviour, Outcome, World};
 pub(crate) const PREFIX: &str = "/_sandbox/";
 
 const PATHS: &str = "GET state, GET calls, DELETE calls, GET faults, POST faults, DELETE faults, POST load, POST speed, \
-                     POST hang, POST kill, POST rollout, POST release, POST quota, GET listeners";
+                     POST hang, POST kill, POST rollout, POST release, POST quota, GET listeners, GET days";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -120,6 +120,7 @@ fn read(shared: &Shared, path: &str) -> Option<Result<Value, String>> {
         "calls" => json!(shared.state().calls.all()),
         "faults" => json!(shared.state().faults.all()),
         "listeners" => shared.with_world(|world| world.listeners_view()),
+        "days" => shared.with_world(|world| world.days_view()),
         _ => return None,
     };
     Some(Ok(value))

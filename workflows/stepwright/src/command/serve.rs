@@ -55,6 +55,10 @@ pub(crate) struct Arguments {
     /// Everything random in the sandbox is drawn from this number.
     #[arg(long, value_name = "N", default_value_t = 1)]
     sandbox_seed: u64,
+    /// What the sandbox simulates: `production` (seconds: incidents and releases) or `fleet` (weeks: six services under
+    /// load, their scaling and their bill).
+    #[arg(long, value_name = "production|fleet", default_value = "production", value_parser = profile)]
+    sandbox_profile: sandbox::Profile,
     /// Port of the sandbox [default: two after --port].
     #[arg(long, value_name = "PORT")]
     sandbox_port: Option<u16>,
@@ -103,6 +107,10 @@ impl FromStr for AwsEndpoint {
             _ => Err("give sandbox, aws, or a URL that begins with http:// or https://".to_owned()),
         }
     }
+}
+
+fn profile(name: &str) -> Result<sandbox::Profile, String> {
+    sandbox::Profile::named(name).ok_or_else(|| "use production or fleet".to_owned())
 }
 
 fn account(text: &str) -> Result<String, String> {

@@ -63,7 +63,7 @@ impl Day {
 }
 
 /// US dollars of one minute of a service.
-fn of_minute(record: &Record) -> f64 {
+pub(super) fn of_minute(record: &Record) -> f64 {
     let task = f64::from(record.cpu_units) / 1024.0 * X86.0 + f64::from(record.memory_mib) / 1024.0 * X86.1;
     f64::from(record.active) * task / 60.0
 }

@@ -19,7 +19,7 @@ const REJECTED_SHARE: f64 = 0.02;
 const IDLE_CPU: f64 = 4.0;
 const WORK_CPU: f64 = 92.0;
 /// The load factor above which a minute counts as saturated: CPU is above 95 percent.
-const SATURATED: f64 = 0.99;
+pub(super) const SATURATED: f64 = 0.99;
 /// The load factor at which the stationary queueing formula is capped.
 const STATIONARY_CAP: f64 = 0.98;
 /// The backlog drains and grows over a minute.

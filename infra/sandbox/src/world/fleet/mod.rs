@@ -4,6 +4,7 @@
 //! else from the minutes before and the commands between.
 
 pub(crate) mod costs;
+mod days;
 pub(crate) mod inventory;
 pub(crate) mod load;
 pub(crate) mod member;

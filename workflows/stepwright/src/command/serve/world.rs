@@ -133,6 +133,8 @@ async fn start_sandbox(arguments: &Arguments, clock: &Clock) -> Result<Sandbox, 
     let config = sandbox::Config {
         listen: arguments.part(arguments.sandbox_port, 2)?,
         seed: arguments.sandbox_seed,
+        profile: arguments.sandbox_profile,
+        history_days: None,
         time_scale: clock.scale(),
         time_origin_ms: Some(clock.origin()),
         time_skipped_ms: clock.skipped(),
