@@ -1,7 +1,7 @@
 //! Was a change that was applied good?
 
 use crate::queries::Queries;
-use crate::request::{Request, millis};
+use crate::request::millis;
 use crate::{PerformanceAnalyzer, observe, tasks};
 use clients::read::history;
 use operations::Error;

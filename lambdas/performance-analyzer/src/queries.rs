@@ -91,7 +91,7 @@ impl Queries {
             query("desired", "ECS/ContainerInsights", "DesiredTaskCount", &self.own, "Maximum"),
             query("running", "ECS/ContainerInsights", "RunningTaskCount", &self.own, "Minimum"),
         ];
-        let healthy = |edge| query("healthy", "AWS/ApplicationELB", "HealthyHostCount", edge, "Minimum");
+        let healthy = |edge: &Dimensions| query("healthy", "AWS/ApplicationELB", "HealthyHostCount", edge, "Minimum");
         queries.extend(self.edge.as_ref().map(healthy));
         queries
     }

@@ -66,10 +66,18 @@ impl Effect {
     }
 }
 
+/// How the observation of a change ends: looked at every three hours after a day, until three days after the change.
+pub(crate) fn outcome(seed: u64, effect: Effect) -> Verdict {
+    let looks = (24..=72).step_by(3).map(|hours| verdict(seed, effect, hours));
+    looks.into_iter().find(|verdict| *verdict != Verdict::Continue).unwrap_or(Verdict::Continue)
+}
+
 /// The verdict so many hours after a change.
-pub(crate) fn verdicts(seed: u64, effect: Effect, hours: usize) -> Verdict {
+fn verdict(seed: u64, effect: Effect, hours: usize) -> Verdict {
     let random = &mut Random::new(seed);
     let bursty = seed % 3 == 0;
+    // Half of the services miss their objective at times, whatever happens.
+    let objective = if seed % 2 == 0 { 300.0 } else { 118.0 };
     // The harm is between a twentieth and a quarter of the day.
     let peak = 0.995 - 0.065 * random.uniform();
     let periods = ACTED + hours * 12;
@@ -125,7 +133,7 @@ pub(crate) fn verdicts(seed: u64, effect: Effect, hours: usize) -> Verdict {
         observe_until: acted_at + DAY_MS,
         give_up_at: acted_at + 3 * DAY_MS,
         at: START + periods as i64 * 300_000,
-        limits: Limits { latency_p95_ms: Some(300.0), ..Limits::default() },
+        limits: Limits { latency_p95_ms: Some(objective), ..Limits::default() },
         metrics,
         ..Change::default()
     };

@@ -227,7 +227,7 @@ impl Sizes {
             Some(Rule::CpuBound) => 88.0,
             Some(Rule::DownstreamBound) => 30.0,
             // Bursts are what the 95th percentile sees.
-            Some(Rule::Trend) if load == Load::Bursts => 22.0,
+            Some(Rule::Trend) if load == Load::Bursts => 32.0,
             Some(Rule::Trend) => 40.0,
             Some(Rule::Imbalance) => 30.0,
             _ => 42.0 + 10.0 * random.uniform(),

@@ -20,7 +20,10 @@ pub struct Trend {
     pub unit: &'static str,
     /// The 95th percentile of each week, oldest first; null where too little of the week is known.
     pub weekly: Vec<Option<f64>>,
-    /// The robust slope of these: the median of the slopes between all pairs (Theil and Sen), in the unit per week.
+    /// The median of each week.
+    #[serde(skip)]
+    pub(crate) medians: Vec<Option<f64>>,
+    /// The robust slope of `weekly`: the median of the slopes between all pairs (Theil and Sen), in the unit per week.
     /// Absent for fewer than three known weeks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_week: Option<f64>,
@@ -49,11 +52,12 @@ pub fn trends(observed: &Observed) -> Vec<Trend> {
 impl Trend {
     fn new(metric: &'static str, unit: &'static str, history: &History, limit: Option<f64>) -> Self {
         let end = history.end();
-        let week = |back: i64| {
+        let week = |back: i64, p: f64| {
             let week = history.between(end - back * WEEK_MS, end - (back - 1) * WEEK_MS);
-            week.percentile(95.0).filter(|_| week.coverage() >= COVERAGE)
+            week.percentile(p).filter(|_| week.coverage() >= COVERAGE)
         };
-        let weekly: Vec<Option<f64>> = (1..=WEEKS).rev().map(week).collect();
+        let weekly: Vec<Option<f64>> = (1..=WEEKS).rev().map(|back| week(back, 95.0)).collect();
+        let medians = (1..=WEEKS).rev().map(|back| week(back, 50.0)).collect();
         let per_week = slope(&weekly);
         let newest = weekly.last().copied().flatten();
         let days_to_limit = newest.zip(limit).and_then(|(newest, limit)| match per_week {
@@ -66,6 +70,7 @@ impl Trend {
             metric,
             unit,
             weekly: weekly.into_iter().map(|value| value.map(round)).collect(),
+            medians,
             per_week: per_week.map(round),
             limit,
             days_to_limit: days_to_limit.map(|days| (days * 10.0).round() / 10.0),
@@ -74,7 +79,7 @@ impl Trend {
 }
 
 /// The median of the slopes between all pairs; `None` for fewer than three known weeks.
-fn slope(weekly: &[Option<f64>]) -> Option<f64> {
+pub(crate) fn slope(weekly: &[Option<f64>]) -> Option<f64> {
     let known: Vec<(usize, f64)> =
         weekly.iter().enumerate().filter_map(|(week, value)| Some((week, (*value)?))).collect();
     if known.len() < 3 {

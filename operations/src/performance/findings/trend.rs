@@ -3,9 +3,10 @@
 use super::{Advice, Finding, Rule};
 use crate::judge::text;
 use crate::performance::observed::Observed;
-use crate::performance::trends::{Trend, trends};
+use crate::performance::trends::{Trend, slope, trends};
 use crate::proposal::Risk;
 use crate::snapshot::Evidence;
+use crate::statistics::trend::median;
 
 /// Within how many days the limit must be reached.
 const WITHIN_DAYS: f64 = 60.0;
@@ -19,11 +20,11 @@ const LEAST_AT_ONCE: f64 = 0.1;
 /// The largest distance of a week from the line, as a part of the whole growth.
 const MOST_BESIDE: f64 = 0.3;
 
-/// The weekly 95th percentile of processor, memory or latency grows steadily and reaches its limit soon. What is beyond its limit
-/// already is other rules' matter.
+/// The weekly 95th percentile of processor, memory or latency grows steadily and reaches its limit soon. What is beyond
+/// its limit already is other rules' matter.
 pub(super) fn find(observed: &Observed) -> Option<Finding> {
     let trends = trends(observed);
-    let rising = trends.iter().filter(|trend| steady(trend)).filter_map(|trend| Some((trend.days_to_limit?, trend)));
+    let rising = trends.iter().filter(|trend| grows(trend)).filter_map(|trend| Some((trend.days_to_limit?, trend)));
     let (days, trend) =
         rising.filter(|(days, _)| *days > 0.0 && *days <= WITHIN_DAYS).min_by(|one, two| one.0.total_cmp(&two.0))?;
     let (slope, limit) = (trend.per_week?, trend.limit?);
@@ -51,17 +52,24 @@ pub(super) fn find(observed: &Observed) -> Option<Finding> {
     Some(Finding::new(Rule::Trend, 0.8, summary, advice, evidence))
 }
 
-/// Whether every week is above the one before, in steps of about one size.
-fn steady(trend: &Trend) -> bool {
-    let known: Vec<f64> = trend.weekly.iter().flatten().copied().collect();
-    let (Some(slope), Some(newest)) = (trend.per_week, known.last()) else { return false };
+/// Whether the weeks grow steadily. Rare bursts make a 95th percentile jump: then the medians may show it, if it grows, too.
+fn grows(trend: &Trend) -> bool {
+    let enough = trend.per_week.zip(trend.weekly.last().copied().flatten());
+    let enough = enough.is_some_and(|(slope, newest)| slope >= LEAST_GROWTH * newest);
+    enough && (steady(&trend.weekly) || steady(&trend.medians))
+}
+
+/// Whether every week is above the one before, in steps of about one size, and by enough.
+fn steady(weekly: &[Option<f64>]) -> bool {
+    let known: Vec<f64> = weekly.iter().flatten().copied().collect();
+    let (Some(slope), Some(newest)) = (slope(weekly), known.last()) else { return false };
     let steps: Vec<f64> = known.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let whole: f64 = steps.iter().sum();
     let most = MOST_AT_ONCE[usize::from(steps.len() > 2)];
     // The line through the middle of what is left beside the slope.
     let rest: Vec<Option<f64>> =
         known.iter().enumerate().map(|(week, value)| Some(value - slope * week as f64)).collect();
-    let middle = crate::statistics::trend::median(&rest).unwrap_or(0.0);
+    let middle = median(&rest).unwrap_or(0.0);
     let beside = rest.iter().flatten().map(|value| (value - middle).abs()).fold(0.0, f64::max);
     steps.iter().all(|step| *step > 0.0 && *step >= LEAST_AT_ONCE * whole && *step <= most * whole)
         && slope >= LEAST_GROWTH * newest

@@ -15,8 +15,8 @@ const WEEKS: i64 = 3;
 const SATURATED: f64 = 95.0;
 /// The share that may be added to that of the worst week before: a hundredth of the time.
 const TOLERANCE: f64 = 0.01;
-/// The normal score from which a rise of a share is no chance: 1 % on one side.
-const SCORE: f64 = 2.33;
+/// The normal score from which a rise of a share is no chance: 0.4 % on one side, as it may be asked at every look.
+const SCORE: f64 = 2.65;
 
 /// The periods after a change and the same hours of the weeks before.
 pub(super) struct Window<'a> {
