@@ -206,7 +206,8 @@ fn a_plan_reads_back_and_another_services_is_refused() {
     assert_eq!(steps[1], Step::Limits(Scaling { min: 4, max: 24 }));
     let Step::Register { from, size } = &steps[0] else { panic!("{steps:?}") };
     assert_eq!((from.as_str(), *size), (document().arn(), Size::new(512, 4_096)));
-    let refused = |call: &Call| change::steps("plan.calls", std::slice::from_ref(call), "billing", &world()).unwrap_err();
+    let refused =
+        |call: &Call| change::steps("plan.calls", std::slice::from_ref(call), "billing", &world()).unwrap_err();
     let error = refused(&plan.calls[2]);
     assert_eq!(error.message(), "plan.calls[0].parameters.service must be billing in cluster production: plan again");
     let error = refused(&Call::new("ecs", "DeleteService", json!({})));
