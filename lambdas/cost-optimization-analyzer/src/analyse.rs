@@ -115,8 +115,12 @@ impl CostOptimizationAnalyzer {
             if since <= from {
                 break;
             }
-            // A revision that was deleted says nothing, and neither do those before it.
-            let Ok(found) = self.document(&format!("{}:{older}", document.family())).await else { break };
+            let found = match self.document(&format!("{}:{older}", document.family())).await {
+                Ok(found) => found,
+                // A revision that was deleted says nothing, and neither do those before it.
+                Err(error) if matches!(error.kind(), Kind::PreconditionFailed | Kind::ConfigInvalid) => break,
+                Err(error) => return Err(error),
+            };
             if found.size().ok() != Some(size) {
                 // The size changed when this revision was deployed, which was after it was registered.
                 return Ok(if first { since.max(service.deployed_at) } else { since });
@@ -211,9 +215,9 @@ fn answer(
     partial.extend(analysis.insufficient);
     let mut evidence = analysis.evidence;
     evidence.push(Evidence::api("operations price data", json!(prices.provenance()), observed.at));
+    let (days, class) = (entry.optimization.log_retention_days, Class::of(entry.optimization.housekeeping));
     let groups = document.log_groups().into_iter();
-    let groups =
-        groups.map(|group| json!({"logGroup": group, "retentionInDays": entry.optimization.log_retention_days}));
+    let groups = groups.map(|group| json!({"logGroup": group, "retentionInDays": days, "class": class}));
     let mut answer = json!({
         "target": entry.catalog_id, "at": observed.at, "status": if insufficient { "INSUFFICIENT" } else { "ANALYSED" },
         "taskHours": (analysis.task_hours * 10.0).round() / 10.0, "costPerMonth": cents(analysis.cost_per_month),

@@ -15,6 +15,9 @@ use operations::sizing::change::World;
 use operations::sizing::choice::Follows;
 use operations::time::Millis;
 
+/// Seconds of a cooldown that a policy of a service does not state, by the documentation of Application Auto Scaling.
+const COOLDOWN: i32 = 300;
+
 /// A service as it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
@@ -151,8 +154,8 @@ fn policy(found: &ScalingPolicy) -> Option<Policy> {
         name: found.policy_name().to_owned(),
         metric: metric.to_owned(),
         target: tracking.target_value(),
-        out: count(tracking.scale_out_cooldown().unwrap_or(0)),
-        back: count(tracking.scale_in_cooldown().unwrap_or(0)),
+        out: count(tracking.scale_out_cooldown().unwrap_or(COOLDOWN)),
+        back: count(tracking.scale_in_cooldown().unwrap_or(COOLDOWN)),
     })
 }
 

@@ -57,7 +57,7 @@ pub struct Account {
     pub anomalies: Vec<anomaly::Anomaly>,
     /// What could cost less, most saving first.
     pub recommendations: Vec<Recommendation>,
-    /// Changes that automation can make: of how long logs are kept.
+    /// Changes that automation makes at once: of how long logs are kept.
     pub proposals: Vec<Proposal>,
     /// What the month will cost; absent where the bill says too little.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,9 +100,10 @@ pub fn look(payload: &Value, read: Read<'_>) -> Result<Account, Error> {
     }
     let proposals =
         known.other.map(|other| retention::proposals(&inventory, &wanted, &other, read.at)).unwrap_or_default();
-    found.extend(proposals.iter().map(|one| {
-        Recommendation::of_proposal(one, one.current["logGroup"].as_str().unwrap_or_default(), Class::Automatic)
+    found.extend(proposals.iter().map(|(class, one)| {
+        Recommendation::of_proposal(one, one.current["logGroup"].as_str().unwrap_or_default(), *class)
     }));
+    let proposals = proposals.into_iter().filter(|(class, _)| *class == Class::Automatic);
     let recommendations = recommendation::sorted(found);
     let anomalies = anomaly::anomalies(&bill);
     let reconciliation = reconciliation(&bill, &services, &mut partial);
@@ -117,7 +118,7 @@ pub fn look(payload: &Value, read: Read<'_>) -> Result<Account, Error> {
         reconciliation,
         anomalies,
         recommendations,
-        proposals,
+        proposals: proposals.map(|(_, proposal)| proposal).collect(),
         forecast,
         partial,
         summary,
@@ -183,7 +184,10 @@ fn service(answer: &Value, path: &str) -> Result<Service, Error> {
     let group = |value: &Value| {
         let group = Object::of(value, &answer.label("logGroups"), Kind::InvalidInput)?;
         let Some(days) = group.optional_count("retentionInDays")? else { return Ok(None) };
-        Ok(Some(Wanted { target: target.clone(), log_group: group.text("logGroup")?.to_owned(), days }))
+        let class = Class::of_name(group.optional_text("class")?.unwrap_or_default());
+        let class = class.ok_or_else(|| group.error("class", "must be automatic, approval or manual"))?;
+        let log_group = group.text("logGroup")?.to_owned();
+        Ok(Some(Wanted { target: target.clone(), log_group, days, class }))
     };
     let groups = answer.list("logGroups")?.iter().map(group).collect::<Result<Vec<_>, Error>>()?;
     let saving = answer.get("proposal").and_then(|proposal| proposal["savingPerMonth"].as_f64());

@@ -28,6 +28,16 @@ impl Class {
             Release::Forbidden => Class::Manual,
         }
     }
+
+    /// The class of that name, as it stands in JSON.
+    pub fn of_name(name: &str) -> Option<Self> {
+        match name {
+            "automatic" => Some(Class::Automatic),
+            "approval" => Some(Class::Approval),
+            "manual" => Some(Class::Manual),
+            _ => None,
+        }
+    }
 }
 
 /// One thing that could cost less.

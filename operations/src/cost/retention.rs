@@ -1,7 +1,7 @@
 //! How long logs are kept: the proposals, and the plan of one.
 
 use super::inventory::Inventory;
-use super::{cents, worth};
+use super::{Class, cents, worth};
 use crate::call::Call;
 use crate::catalogue::Entry;
 use crate::error::{Error, Kind as ErrorKind};
@@ -41,12 +41,15 @@ pub struct Wanted {
     pub log_group: String,
     /// Days.
     pub days: u32,
+    /// How the catalogue releases such a change.
+    pub class: Class,
 }
 
-/// The proposals to keep logs for as long as the catalogue says, where they are kept for longer and that is worth it.
+/// The proposals to keep logs for as long as the catalogue says, where they are kept for longer and that is worth it, with
+/// who carries each out.
 ///
 /// `current` and `proposed` are `{target, logGroup, retentionInDays, storedBytes}`; a retention of null is for ever.
-pub fn proposals(inventory: &Inventory<'_>, wanted: &[Wanted], other: &Other, at: Millis) -> Vec<Proposal> {
+pub fn proposals(inventory: &Inventory<'_>, wanted: &[Wanted], other: &Other, at: Millis) -> Vec<(Class, Proposal)> {
     let groups = inventory.part("logGroups").unwrap_or_default();
     let found = wanted.iter().filter_map(|one| {
         let group = groups.iter().find(|group| group.text("LogGroupName") == Some(&one.log_group))?;
@@ -59,7 +62,7 @@ pub fn proposals(inventory: &Inventory<'_>, wanted: &[Wanted], other: &Other, at
             Some(now) => paid * (1.0 - f64::from(days) / f64::from(now)),
             None => paid * older(group.time("CreationTime")?, days, at),
         };
-        worth(saving, paid).then(|| proposal(one, now, days, stored, saving, at))
+        worth(saving, paid).then(|| (one.class, proposal(one, now, days, stored, saving, at)))
     });
     found.collect()
 }
@@ -169,8 +172,10 @@ mod tests {
         let group = json!({"LogGroupName": "/ecs/api", "RetentionInDays": retention, "StoredBytes": gb * GB,
             "CreationTime": AT - 400 * DAY_MS});
         let payload = json!({"inventory": {"logGroups": {"LogGroups": [group]}}});
-        let wanted = [Wanted { target: "api".into(), log_group: "/ecs/api".into(), days }];
-        proposals(&Inventory::of_payload(&payload), &wanted, &prices().other("us-east-1").unwrap(), AT)
+        let wanted = [Wanted { target: "api".into(), log_group: "/ecs/api".into(), days, class: Class::Automatic }];
+        let other = prices().other("us-east-1").unwrap();
+        let found = proposals(&Inventory::of_payload(&payload), &wanted, &other, AT);
+        found.into_iter().map(|(_, proposal)| proposal).collect()
     }
 
     #[test]

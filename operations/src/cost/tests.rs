@@ -1,10 +1,10 @@
 //! An account as a whole.
 
-use super::LEAST_SAVING;
 use super::account::{Account, Read, look};
 use super::bill::tests::{AT, result};
 use super::idle;
 use super::inventory::Inventory;
+use super::{Class, LEAST_SAVING};
 use crate::history::{DAY_MS, HOUR_MS, History};
 use crate::price::tests::prices;
 use proptest::prelude::*;
@@ -68,7 +68,7 @@ fn usage() -> BTreeMap<String, History> {
 fn services() -> Value {
     json!([
         {"target": "api", "costPerMonth": 250.0, "spendByHour": vec![0.34; 168], "images": ["host/api:v3"],
-            "logGroups": [{"logGroup": "/ecs/api", "retentionInDays": 90}], "proposal": {"savingPerMonth": 40.0}},
+            "logGroups": [{"logGroup": "/ecs/api", "retentionInDays": 90, "class": "automatic"}], "proposal": {"savingPerMonth": 40.0}},
         {"target": "broken", "error": "Ops.NotApplicable"}
     ])
 }
@@ -105,6 +105,15 @@ fn everything_idle_is_found_once() {
     assert_eq!(account.proposals[0].current["logGroup"], json!("/ecs/api"));
     let images = account.recommendations.iter().find(|one| one.id == "old-images").unwrap();
     assert_eq!(images.current["images"], json!(89), "90 are old, one of them runs");
+}
+
+#[test]
+fn what_needs_an_approval_is_recommended_and_not_proposed() {
+    let mut payload = payload();
+    payload["services"][0]["logGroups"][0]["class"] = json!("approval");
+    let account = looked(&payload, None);
+    let found = account.recommendations.iter().find(|one| one.id == "log-retention").unwrap();
+    assert_eq!((found.class, account.proposals.len()), (Class::Approval, 0));
 }
 
 #[test]
