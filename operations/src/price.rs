@@ -160,6 +160,15 @@ impl Prices {
         })
     }
 
+    /// What Fargate costs on x86 in the region that an ARN names: the dearer of the two architectures, so that neither
+    /// a saving nor the price of more capacity is told too low.
+    ///
+    /// # Errors
+    /// `Ops.ConfigInvalid` as [`Prices::fargate`].
+    pub fn at_most(&self, arn: &str) -> Result<Rate, Error> {
+        self.fargate(arn.split(':').nth(3).unwrap_or_default(), Architecture::X86)
+    }
+
     /// What else costs how much in a region; `None` where that is not known.
     pub fn other(&self, region: &str) -> Option<Other> {
         self.other.regions.get(region).copied()

@@ -12,7 +12,6 @@ pub mod gate;
 pub mod load;
 pub mod patch;
 pub mod plan;
-pub mod price;
 pub mod refusal;
 pub mod schedule;
 pub mod simulator;

@@ -6,13 +6,14 @@ use crate::request::Request;
 use clients::read::history;
 use operations::Error;
 use operations::history::DAY_MS;
+use operations::price::Prices;
 use operations::proposal::Settings;
 use operations::scaling::decide::{Decision, Situation, decide};
 use operations::scaling::effectiveness::Effectiveness;
 use operations::scaling::load::{self, Load};
 use operations::scaling::refusal::Lately;
 use operations::scaling::world::World;
-use operations::scaling::{patch, price, refusal};
+use operations::scaling::{patch, refusal};
 use operations::snapshot::Evidence;
 use operations::time::Millis;
 use serde_json::{Value, json};
@@ -41,6 +42,7 @@ impl AutoScalingOptimizer {
         partial.extend(unmeasured(&load, &effectiveness));
         let lately = Lately { changed_at: request.changed_at.max(world.created_at), ..deployed.lately };
         let refused = refusal::reasons(&request.entry, &lately, request.at);
+        let rate = Prices::built_in()?.at_most(&request.entry.arn)?;
         let outcome = match refused.is_empty() {
             false => Outcome { status: "REFUSED", reasons: refused, ..Outcome::default() },
             true => {
@@ -50,7 +52,7 @@ impl AutoScalingOptimizer {
                     demand: &demand,
                     record: &record,
                     effectiveness: &effectiveness,
-                    price_per_task_hour: price::task_hour(settings.cpu_units, settings.memory_mib),
+                    price_per_task_hour: rate.hour(settings.cpu_units, settings.memory_mib),
                     highest_target: request.highest_target,
                     findings: &request.findings,
                     at: request.at,

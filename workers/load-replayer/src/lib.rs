@@ -11,12 +11,12 @@ use clients::read::history;
 use clients::{Clock, Environment};
 use operations::Error;
 use operations::history::DAY_MS;
+use operations::price::{Prices, Rate};
 use operations::proposal::Settings;
 use operations::scaling::demand::Demand;
 use operations::scaling::effectiveness::Record;
 use operations::scaling::gate::{Replay, Run, Runs};
 use operations::scaling::load::{self, Load};
-use operations::scaling::price;
 use operations::scaling::simulator::Simulator;
 use serde_json::Value;
 use worker_kit::{Activity, Task};
@@ -74,14 +74,15 @@ async fn replay(request: &Request, load: &Load, task: &Task) -> Result<Replay, E
         tokio::task::yield_now().await;
     }
     let [current, proposed] = sides.map(|(settings, simulator)| (settings, simulator.finish()));
-    let runs = Runs { current: run(&current), proposed: run(&proposed) };
+    let rate = Prices::built_in()?.at_most(&request.entry.arn)?;
+    let runs = Runs { current: run(&current, rate), proposed: run(&proposed, rate) };
     let stats = effectiveness.stats;
     Ok(Replay::of(&demand, &runs, request.capacity, &stats, request.at))
 }
 
 /// A simulation at the price of its tasks.
-fn run<'a>((settings, record): &'a (&Settings, Record)) -> Run<'a> {
-    let price_per_task_hour = price::task_hour(settings.cpu_units, settings.memory_mib);
+fn run<'a>((settings, record): &'a (&Settings, Record), rate: Rate) -> Run<'a> {
+    let price_per_task_hour = rate.hour(settings.cpu_units, settings.memory_mib);
     Run { settings, record, price_per_task_hour }
 }
 

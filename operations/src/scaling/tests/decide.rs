@@ -4,11 +4,11 @@ use super::{DAY, day, demand, lived, tracking};
 use crate::catalogue::tests as samples;
 use crate::catalogue::{Entry, optimization};
 use crate::history::History;
+use crate::price::tests::rate;
 use crate::proposal::{Capacity, Proposal, Settings};
 use crate::scaling::decide::{Decision, Situation, decide};
 use crate::scaling::demand::Demand;
 use crate::scaling::effectiveness::Effectiveness;
-use crate::scaling::price;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -29,7 +29,7 @@ fn about(entry: &Entry, load: &Demand, settings: &Settings, change: impl Fn(&mut
         demand: load,
         record: &record,
         effectiveness: &effectiveness,
-        price_per_task_hour: price::task_hour(settings.cpu_units, settings.memory_mib),
+        price_per_task_hour: rate().hour(settings.cpu_units, settings.memory_mib),
         highest_target: 75.0,
         findings: &[],
         at: 0,

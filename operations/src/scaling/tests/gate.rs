@@ -3,11 +3,11 @@
 use super::{day, demand, lived, tracking};
 use crate::error::Kind;
 use crate::history::History;
+use crate::price::tests::rate;
 use crate::proposal::{Capacity, Settings};
 use crate::scaling::demand::Demand;
 use crate::scaling::effectiveness::Stats;
 use crate::scaling::gate::{Replay, Replayed, Run, Runs, Side, Verdict, judge};
-use crate::scaling::price;
 use crate::scaling::simulator::simulate;
 use serde_json::json;
 
@@ -32,7 +32,7 @@ fn no_worse_and_something_better_passes() {
 
 fn replay(demand: &Demand, current: &Settings, proposed: &Settings, observed: Option<Stats>) -> Replay {
     let (one, other) = (simulate(demand, current, 2).unwrap(), simulate(demand, proposed, 2).unwrap());
-    let run = |settings, record| Run { settings, record, price_per_task_hour: price::task_hour(512, 1_024) };
+    let run = |settings, record| Run { settings, record, price_per_task_hour: rate().hour(512, 1_024) };
     let runs = Runs { current: run(current, &one), proposed: run(proposed, &other) };
     let observed = observed.unwrap_or_else(|| lived(demand, current, 2).1.stats);
     Replay::of(demand, &runs, Capacity::Lowers, &observed, 0)
