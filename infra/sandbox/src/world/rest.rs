@@ -1,7 +1,10 @@
 //! A world at rest: nothing in it changes but noise, so that a long time can be leapt over.
 
 use super::ecs::{Phase, Service};
-use super::{HISTORY_MINUTES, MINUTE_MS, SECOND_MS, World};
+use super::{MINUTE_MS, SECOND_MS, World};
+
+/// What a leap leaves to be lived through before it lands: alarms and metrics of the last hour are there.
+const LANDING_MINUTES: i64 = 60;
 
 impl World {
     /// Whether nothing is under way: every service is steady with healthy tasks, nothing is being deployed or modified,
@@ -29,7 +32,7 @@ impl World {
         if self.fleet.is_some() {
             return;
         }
-        let by_ms = to_ms - HISTORY_MINUTES * MINUTE_MS - self.now_ms;
+        let by_ms = to_ms - LANDING_MINUTES * MINUTE_MS - self.now_ms;
         // Whole minutes: the world stays on its grid.
         let by_ms = by_ms - by_ms.rem_euclid(MINUTE_MS);
         if by_ms < SECOND_MS {
