@@ -68,7 +68,7 @@ pub(crate) enum Service {
     /// Secrets Manager.
     SecretsManager,
     /// Service Quotas.
-    ServiceQuotas,
+    Quotas,
     /// SNS.
     Sns,
     /// SQS.
@@ -222,7 +222,7 @@ const FACTS: [Facts; 18] = [
         throttling: "ThrottlingException",
     },
     Facts {
-        service: Service::ServiceQuotas,
+        service: Service::Quotas,
         name: "servicequotas",
         scope: "servicequotas",
         target: "ServiceQuotasV20190624",
@@ -386,7 +386,7 @@ pub(crate) fn perform(world: &mut World, request: &Request) -> Result<Node, Fail
         Service::Logs => logs::perform(world, operation, &input),
         Service::Rds => rds::perform(world, operation, &input),
         Service::SecretsManager => secretsmanager::perform(world, operation, &input),
-        Service::ServiceQuotas => servicequotas::perform(world, operation, &input),
+        Service::Quotas => servicequotas::perform(world, operation, &input),
         Service::Sns => sns::perform(world, operation, &input),
         Service::Sqs => sqs::perform(world, operation, &input),
         Service::Ssm => ssm::perform(world, operation, &input),
