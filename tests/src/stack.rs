@@ -229,6 +229,8 @@ async fn serve(options: &Options, account: &Account, folder: &TempDir, ports: Ca
     }
     let mut server = Process::start("stepwright", &arguments, &options.environment, folder.path());
     server.listening(port).await;
+    // The sandbox calls hooks there at once, and takes a refused connection for a failed hook.
+    server.listening(ports.lambda).await;
     server
 }
 

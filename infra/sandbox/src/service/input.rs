@@ -144,7 +144,7 @@ impl<'a> Input<'a> {
             Service::Sqs => Failure::new("InvalidParameterValue", message).with_query_code("InvalidParameterValue"),
             Service::Elbv2 => Failure::new("ValidationError", message),
             Service::SecretsManager => Failure::new("InvalidParameterException", message),
-            Service::ServiceQuotas => Failure::new("IllegalArgumentException", message),
+            Service::Quotas => Failure::new("IllegalArgumentException", message),
             Service::Ecr | Service::Logs => Failure::new("InvalidParameterException", message),
             Service::Ec2 => Failure::new("InvalidParameterValue", message),
             Service::Iam => Failure::new("ValidationError", message),

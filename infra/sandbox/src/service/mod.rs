@@ -78,7 +78,7 @@ pub(crate) enum Service {
     /// Secrets Manager.
     SecretsManager,
     /// Service Quotas.
-    ServiceQuotas,
+    Quotas,
     /// SNS.
     Sns,
     /// SQS.
@@ -250,7 +250,7 @@ const FACTS: [Facts; 20] = [
         throttling: "ThrottlingException",
     },
     Facts {
-        service: Service::ServiceQuotas,
+        service: Service::Quotas,
         name: "servicequotas",
         scope: "servicequotas",
         target: "ServiceQuotasV20190624",
@@ -420,7 +420,7 @@ pub(crate) fn perform(world: &mut World, request: &Request) -> Result<Node, Fail
         Service::Pricing => pricing::perform(world, operation, &input),
         Service::Rds => rds::perform(world, operation, &input),
         Service::SecretsManager => secretsmanager::perform(world, operation, &input),
-        Service::ServiceQuotas => servicequotas::perform(world, operation, &input),
+        Service::Quotas => servicequotas::perform(world, operation, &input),
         Service::Sns => sns::perform(world, operation, &input),
         Service::Sqs => sqs::perform(world, operation, &input),
         Service::Ssm => ssm::perform(world, operation, &input),
