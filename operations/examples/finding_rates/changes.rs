@@ -74,14 +74,29 @@ pub(crate) fn outcome(seed: u64, effect: Effect) -> Verdict {
 
 /// The verdict so many hours after a change.
 fn verdict(seed: u64, effect: Effect, hours: usize) -> Verdict {
-    let random = &mut Random::new(seed);
-    let bursty = seed % 3 == 0;
+    let periods = ACTED + hours * 12;
+    let acted_at = START + ACTED as i64 * 300_000;
     // Half of the services miss their objective at times, whatever happens.
-    let objective = if seed % 2 == 0 { 300.0 } else { 118.0 };
+    let objective = if seed.is_multiple_of(2) { 300.0 } else { 118.0 };
+    let change = Change {
+        acted_at,
+        observe_until: acted_at + DAY_MS,
+        give_up_at: acted_at + 3 * DAY_MS,
+        at: START + periods as i64 * 300_000,
+        limits: Limits { latency_p95_ms: Some(objective), ..Limits::default() },
+        metrics: metrics(seed, effect, periods),
+        ..Change::default()
+    };
+    judge(&change).verdict
+}
+
+/// The metrics of a service before and after a change.
+fn metrics(seed: u64, effect: Effect, periods: usize) -> Metrics {
+    let random = &mut Random::new(seed);
+    let bursty = seed.is_multiple_of(3);
     // The harm is between a twentieth and a quarter of the day.
     let peak = 0.995 - 0.065 * random.uniform();
-    let periods = ACTED + hours * 12;
-    let mut columns = vec![Vec::with_capacity(periods); 6];
+    let mut columns = vec![Vec::new(); 6];
     let mut state = [0.0; 3];
     let mut burst_until = 0;
     for at in 0..periods {
@@ -117,7 +132,7 @@ fn verdict(seed: u64, effect: Effect, hours: usize) -> Verdict {
     }
     let mut histories = columns.into_iter().map(|values| History::new(START, 300, values));
     let mut next = || histories.next().unwrap_or_default();
-    let metrics = Metrics {
+    Metrics {
         cpu: next(),
         memory: next(),
         latency: next(),
@@ -126,16 +141,5 @@ fn verdict(seed: u64, effect: Effect, hours: usize) -> Verdict {
         rejected: History::default(),
         running: next(),
         desired: History::default(),
-    };
-    let acted_at = START + ACTED as i64 * 300_000;
-    let change = Change {
-        acted_at,
-        observe_until: acted_at + DAY_MS,
-        give_up_at: acted_at + 3 * DAY_MS,
-        at: START + periods as i64 * 300_000,
-        limits: Limits { latency_p95_ms: Some(objective), ..Limits::default() },
-        metrics,
-        ..Change::default()
-    };
-    judge(&change).verdict
+    }
 }

@@ -243,7 +243,7 @@ impl Sizes {
     }
 
     fn tasks(&mut self, at: usize, load: f64) -> f64 {
-        if self.scales && at % 3 == 0 {
+        if self.scales && at.is_multiple_of(3) {
             self.tasks = (load * 6.0).ceil().clamp(2.0, 16.0);
         }
         self.tasks

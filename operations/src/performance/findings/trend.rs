@@ -24,11 +24,10 @@ const MOST_BESIDE: f64 = 0.3;
 /// its limit already is other rules' matter.
 pub(super) fn find(observed: &Observed) -> Option<Finding> {
     let trends = trends(observed);
-    let rising = trends.iter().filter(|trend| grows(trend)).filter_map(|trend| Some((trend.days_to_limit?, trend)));
-    let (days, trend) =
-        rising.filter(|(days, _)| *days > 0.0 && *days <= WITHIN_DAYS).min_by(|one, two| one.0.total_cmp(&two.0))?;
-    let (slope, limit) = (trend.per_week?, trend.limit?);
-    let newest = trend.weekly.last().copied().flatten()?;
+    let outlooks = trends.iter().filter_map(|trend| Some((outlook(trend)?, trend)));
+    let soon = outlooks.filter(|(outlook, _)| outlook.days > 0.0 && outlook.days <= WITHIN_DAYS);
+    let (outlook, trend) = soon.min_by(|one, two| one.0.days.total_cmp(&two.0.days))?;
+    let Outlook { slope, newest, limit, days } = outlook;
     let summary = format!(
         "the weekly 95th percentile of {} grows by {} a week; at {} now, it reaches {} in {} days",
         trend.metric,
@@ -52,17 +51,34 @@ pub(super) fn find(observed: &Observed) -> Option<Finding> {
     Some(Finding::new(Rule::Trend, 0.8, summary, advice, evidence))
 }
 
-/// Whether the weeks grow steadily. Rare bursts make a 95th percentile jump: then the medians may show it, if it grows, too.
-fn grows(trend: &Trend) -> bool {
-    let enough = trend.per_week.zip(trend.weekly.last().copied().flatten());
-    let enough = enough.is_some_and(|(slope, newest)| slope >= LEAST_GROWTH * newest);
-    enough && (steady(&trend.weekly) || steady(&trend.medians))
+/// Where a metric is, how it grows in a week, and when it reaches its limit.
+struct Outlook {
+    slope: f64,
+    newest: f64,
+    limit: f64,
+    days: f64,
 }
 
-/// Whether every week is above the one before, in steps of about one size, and by enough.
-fn steady(weekly: &[Option<f64>]) -> bool {
+/// The outlook of a metric that grows steadily. Rare bursts make the 95th percentile jump from week to week: where the
+/// medians grow steadily, it is taken to be as far above them as it usually is.
+fn outlook(trend: &Trend) -> Option<Outlook> {
+    let limit = trend.limit?;
+    let (slope, newest) = if let Some(slope) = steady(&trend.weekly) {
+        (slope, trend.weekly.last().copied().flatten()?)
+    } else {
+        let slope = steady(&trend.medians)?;
+        let above = trend.weekly.iter().zip(&trend.medians);
+        let above: Vec<Option<f64>> = above.map(|(p95, middle)| Some((*p95)? / (*middle)?)).collect();
+        let above = median(&above)?;
+        (slope * above, trend.medians.last().copied().flatten()? * above)
+    };
+    Some(Outlook { slope, newest, limit, days: 7.0 * (limit - newest) / slope })
+}
+
+/// The slope per week, if every week is above the one before, in steps of about one size, and by enough.
+fn steady(weekly: &[Option<f64>]) -> Option<f64> {
     let known: Vec<f64> = weekly.iter().flatten().copied().collect();
-    let (Some(slope), Some(newest)) = (slope(weekly), known.last()) else { return false };
+    let (slope, newest) = (slope(weekly)?, known.last()?);
     let steps: Vec<f64> = known.windows(2).map(|pair| pair[1] - pair[0]).collect();
     let whole: f64 = steps.iter().sum();
     let most = MOST_AT_ONCE[usize::from(steps.len() > 2)];
@@ -71,9 +87,8 @@ fn steady(weekly: &[Option<f64>]) -> bool {
         known.iter().enumerate().map(|(week, value)| Some(value - slope * week as f64)).collect();
     let middle = median(&rest).unwrap_or(0.0);
     let beside = rest.iter().flatten().map(|value| (value - middle).abs()).fold(0.0, f64::max);
-    steps.iter().all(|step| *step > 0.0 && *step >= LEAST_AT_ONCE * whole && *step <= most * whole)
-        && slope >= LEAST_GROWTH * newest
-        && beside <= MOST_BESIDE * whole
+    let even = steps.iter().all(|step| *step > 0.0 && *step >= LEAST_AT_ONCE * whole && *step <= most * whole);
+    (even && slope >= LEAST_GROWTH * newest && beside <= MOST_BESIDE * whole).then_some(slope)
 }
 
 #[cfg(test)]

@@ -177,8 +177,7 @@ impl<'a> Window<'a> {
         }
         let pick = |periods: &[Millis]| served.iter().map(|index| periods[*index]).collect::<Vec<_>>();
         let (after, weeks) = (pick(&self.after), self.weeks.iter().map(|week| pick(week)).collect::<Vec<_>>());
-        let before = weeks.concat();
-        let usual = self.usual_latency(&before);
+        let usual = self.usual_latency();
         let latency = |periods: &[Millis]| periods.iter().map(|at| usual(*at)).collect::<Vec<_>>();
         let requests = |periods: &[Millis]| periods.iter().map(|at| self.served(*at)).collect::<Vec<_>>();
         let level = Latency::new(latency(&after), Baseline::History(weeks.iter().map(|week| latency(week)).collect()));
@@ -204,12 +203,13 @@ impl<'a> Window<'a> {
     }
 
     /// Latency of a period as it would be at the median load: times what was usual there over what was usual at its own.
-    fn usual_latency(&self, before: &[Millis]) -> impl Fn(Millis) -> Option<f64> {
+    /// Unknown where nothing is usual.
+    fn usual_latency(&self) -> impl Fn(Millis) -> Option<f64> {
         let latency = &self.change.metrics.latency;
         let count = self.classes.as_ref().map_or(1, Classes::count);
         let class = |at: Millis| Some(self.classes.as_ref()?.class(self.load.value_at(at)?));
         let mut by_class = vec![Vec::new(); count];
-        for at in before {
+        for at in self.weeks.iter().flatten() {
             if let (Some(class), Some(level)) = (class(*at), latency.value_at(*at)) {
                 by_class[class].push(Some(level));
             }
@@ -217,9 +217,8 @@ impl<'a> Window<'a> {
         let usual: Vec<Option<f64>> = by_class.iter().map(|levels| median(levels)).collect();
         let middle = median(&by_class.concat());
         move |at| {
-            let level = latency.value_at(at)?;
-            let own = class(at).and_then(|class| usual[class]).filter(|own| *own > 0.0);
-            Some(own.zip(middle).map_or(level, |(own, middle)| level * middle / own))
+            let own = usual[class(at)?].filter(|own| *own > 0.0)?;
+            Some(latency.value_at(at)? * middle? / own)
         }
     }
 

@@ -87,7 +87,7 @@ fn more_load_is_not_the_changes_fault_and_unknown_load_is_not_judged() {
     let kept = judge(&change(24, busier(1.1)));
     assert_eq!(kept.verdict, Verdict::Keep, "{:?}", kept.reasons);
     let unlike = judge(&change(24, busier(2.0)));
-    assert_eq!(unlike.verdict, Verdict::Continue);
+    assert_eq!(unlike.verdict, Verdict::Continue, "{:?}", unlike.reasons);
     assert!(unlike.reasons[0].contains("unlike"), "{:?}", unlike.reasons);
 }
 
