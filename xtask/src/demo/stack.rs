@@ -146,6 +146,7 @@ impl Stack {
         let [scale, origin] = &self.ready.time;
         let mut command = self.command(&["approve", id, "--as", person, "--aws-endpoint-url", &self.ready.sandbox]);
         command.args(["--time-scale", scale, "--time-origin", origin]);
+        command.args(self.ready.skipped.iter().flat_map(|file| ["--time-skipped-file", file]));
         let output = finish(&mut command, "")?;
         if output.status.code() == Some(REFUSED) {
             return Ok(false);

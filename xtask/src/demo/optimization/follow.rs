@@ -50,6 +50,7 @@ pub(super) fn month(
             if seen.insert((message.at, message.subject.clone())) {
                 println!("{}  {}", day(begin, message.at), line(&message));
                 spoiled = spoiled || spoil(control, &message)?;
+                answer(stack, &message)?;
                 messages.push(message);
             }
         }
@@ -78,6 +79,18 @@ fn published(state: &Value) -> Vec<Message> {
         text: each["message"].as_str().unwrap_or_default().to_owned(),
     };
     published.map(message).collect()
+}
+
+/// Approves what a person is asked about.
+fn answer(stack: &Stack, message: &Message) -> Result<(), Failure> {
+    let Some((_, rest)) = message.text.split_once("stepwright approve ") else { return Ok(()) };
+    let id = rest.split([',', ' ']).next().unwrap_or_default();
+    // The question goes out before it is kept.
+    while !stack.approve(id, "demo")? {
+        std::thread::sleep(PAUSE);
+    }
+    println!("                 ✋ a person approves: stepwright approve {id}");
+    Ok(())
 }
 
 /// Makes the service slow once its first change is being watched; `true` when that was done.
