@@ -8,7 +8,7 @@ use operations::Error;
 use operations::error::Kind;
 use operations::field::Object;
 use operations::performance::judgement::{BEFORE_MS, Change, judge};
-use operations::proposal::{Kind as Proposed, Proposal, Settings};
+use operations::proposal::Proposal;
 use operations::time::Millis;
 use serde_json::{Value, json};
 
@@ -25,11 +25,12 @@ struct Times {
 impl PerformanceAnalyzer {
     pub(crate) async fn judge(&self, payload: &Value) -> Result<Value, Error> {
         let request = self.request(payload)?;
-        let settings = settings(payload)?;
+        Proposal::of_payload(payload)?;
         let times = times(payload, request.at)?;
         let queries = Queries::of(&request);
         let until = crate::latest(request.at, PERIOD);
-        let from = times.acted - BEFORE_MS;
+        let whole = i64::from(PERIOD) * 1_000;
+        let from = (times.acted - BEFORE_MS).div_euclid(whole) * whole;
         let asked = queries.judged();
         let (read, known) = tokio::try_join!(
             history::read(&self.metrics, &asked, PERIOD, from, until),
@@ -42,7 +43,6 @@ impl PerformanceAnalyzer {
             give_up_at: times.give_up,
             at: request.at,
             limits: request.limits,
-            settings,
             deployments: known.releases,
             killed,
             metrics: observe::metrics(&read),
@@ -52,15 +52,6 @@ impl PerformanceAnalyzer {
             reasons.extend(read.partial.into_iter().map(Value::from));
         }
         Ok(answer)
-    }
-}
-
-/// What the service was and is, for a change of its capacity.
-fn settings(payload: &Value) -> Result<Option<(Settings, Settings)>, Error> {
-    let proposal = Proposal::of_payload(payload)?;
-    match proposal.kind {
-        Proposed::Retention => Ok(None),
-        Proposed::Scaling | Proposed::Sizing => Ok(Some((proposal.current_settings()?, proposal.proposed_settings()?))),
     }
 }
 
@@ -92,18 +83,5 @@ mod tests {
             let error = times(acted, until, give_up).err().unwrap();
             assert!(error.message().starts_with(field), "{error}");
         }
-    }
-
-    #[test]
-    fn a_change_of_capacity_has_settings_and_one_of_logs_none() {
-        let proposal = |kind: &str, state: Value| {
-            json!({"proposal": {"id": "x", "kind": kind, "summary": "", "current": state, "proposed": state,
-                "capacity": "neutral", "savingPerMonth": 0.0, "risk": "low", "confidence": 1.0, "reasons": []}})
-        };
-        let sized = json!({"minCapacity": 2, "maxCapacity": 9, "cpuUnits": 256, "memoryMib": 512});
-        let (current, _) = settings(&proposal("sizing", sized)).unwrap().unwrap();
-        assert_eq!(current.max_capacity, 9);
-        assert_eq!(settings(&proposal("retention", json!({"logGroup": "x"}))).unwrap(), None);
-        assert!(settings(&proposal("scaling", json!({}))).is_err());
     }
 }

@@ -3,6 +3,7 @@
 
 mod judge;
 mod observe;
+mod outlook;
 mod queries;
 mod request;
 mod tasks;
@@ -92,7 +93,15 @@ pub(crate) fn latest(at: Millis, period_seconds: u32) -> Millis {
     (at - 60_000).div_euclid(period) * period
 }
 
-fn answer(request: &Request, observed: &Observed, findings: &[Finding], scored: &Score, partial: Vec<String>) -> Value {
+fn answer(
+    request: &Request,
+    observed: &Observed,
+    findings: &[Finding],
+    scored: &Score,
+    mut partial: Vec<String>,
+) -> Value {
+    let outlook = outlook::outlook(observed);
+    partial.extend(outlook.as_ref().err().map(|reason| format!("no forecast: {reason}")));
     json!({
         "target": request.entry.catalog_id,
         "at": request.at,
@@ -102,6 +111,7 @@ fn answer(request: &Request, observed: &Observed, findings: &[Finding], scored: 
         "coverage": scored.coverage,
         "findings": findings,
         "trends": trends::trends(observed),
+        "forecast": outlook.ok(),
         "partial": partial,
         "evidence": evidence(observed),
     })

@@ -11,7 +11,6 @@ mod hard;
 use super::observed::{Limits, Release};
 use crate::history::{DAY_MS, HOUR_MS, History};
 use crate::judge::text;
-use crate::proposal::Settings;
 use crate::snapshot::Evidence;
 use crate::time::{self, Millis};
 use serde::Serialize;
@@ -62,8 +61,6 @@ pub struct Change {
     pub at: Millis,
     /// The limits and objectives.
     pub limits: Limits,
-    /// What the service was before, and what it is now; absent for a change of something else.
-    pub settings: Option<(Settings, Settings)>,
     /// Deployments since the change.
     pub deployments: Vec<Release>,
     /// Tasks killed for want of memory: when.

@@ -28,6 +28,7 @@ fn describe(world: &World, input: &Input) -> Result<Node, Failure> {
     let all = targets.iter().flat_map(|target| target.policies.iter().map(move |policy| (*target, policy)));
     let wanted = all.filter(|(_, policy)| names.is_empty() || names.contains(&policy.name.as_str()));
     let (views, next) = page(input, wanted.map(|(target, policy)| view(world, target, policy)).collect())?;
+    let views = Node::list(views);
     Ok(Node::map([("ScalingPolicies", views), ("NextToken", next)]))
 }
 

@@ -71,7 +71,7 @@ pub(super) fn registered<'a>(world: &'a mut World, input: &Input) -> Result<&'a 
 }
 
 /// One page: the token is the index of the first.
-pub(super) fn page(input: &Input, items: Vec<Node>) -> Result<(Node, Node), Failure> {
+pub(super) fn page<T>(input: &Input, items: Vec<T>) -> Result<(Vec<T>, Node), Failure> {
     let size = input.integer("MaxResults")?.unwrap_or(50);
     let size = usize::try_from(size).ok().filter(|size| (1..=50).contains(size));
     let size = size.ok_or_else(|| input.invalid("MaxResults must be between 1 and 50."))?;
@@ -83,9 +83,9 @@ pub(super) fn page(input: &Input, items: Vec<Node>) -> Result<(Node, Node), Fail
         }
     };
     let total = items.len();
-    let taken: Vec<Node> = items.into_iter().skip(from).take(size).collect();
+    let taken: Vec<T> = items.into_iter().skip(from).take(size).collect();
     let next = from + taken.len();
-    Ok((Node::list(taken), if next < total { next.to_string().into() } else { Node::Absent }))
+    Ok((taken, if next < total { next.to_string().into() } else { Node::Absent }))
 }
 
 fn arn(world: &World, target: &Target) -> String {
@@ -113,6 +113,7 @@ fn describe_targets(world: &World, input: &Input) -> Result<Node, Failure> {
         ])
     });
     let (views, next) = page(input, views.collect())?;
+    let views = Node::list(views);
     Ok(Node::map([("ScalableTargets", views), ("NextToken", next)]))
 }
 
@@ -172,9 +173,9 @@ fn describe_activities(world: &World, input: &Input) -> Result<Node, Failure> {
     // Newest first; those of one instant in the order in which they were noted, newest first.
     wanted.reverse();
     wanted.sort_by_key(|(_, activity)| std::cmp::Reverse(activity.start_ms));
-    let views = wanted.into_iter().map(|(target, activity)| activity_view(target, activity));
-    let (views, next) = page(input, views.collect())?;
-    Ok(Node::map([("ScalingActivities", views), ("NextToken", next)]))
+    let (shown, next) = page(input, wanted)?;
+    let views = shown.into_iter().map(|(target, activity)| activity_view(target, activity));
+    Ok(Node::map([("ScalingActivities", Node::list(views)), ("NextToken", next)]))
 }
 
 fn activity_view(target: &Target, activity: &Activity) -> Node {
@@ -293,6 +294,7 @@ fn describe_scheduled(world: &World, input: &Input) -> Result<Node, Failure> {
         ])
     });
     let (views, next) = page(input, views.collect())?;
+    let views = Node::list(views);
     Ok(Node::map([("ScheduledActions", views), ("NextToken", next)]))
 }
 

@@ -5,6 +5,7 @@
 mod assess;
 mod binary;
 mod clear_cache;
+mod cost_optimization;
 #[cfg(test)]
 mod deployment;
 mod deployment_act;
@@ -18,6 +19,7 @@ mod redis_secret;
 mod redis_server;
 mod restart;
 mod scale_up;
+mod scaling_optimization;
 #[cfg(test)]
 mod support;
 mod tls;

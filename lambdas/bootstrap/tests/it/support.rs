@@ -11,7 +11,7 @@ use clients::http::Http;
 use clients::{Clock, Environment};
 use lambda_kit::{Function, Invocation, Services};
 use operations::Error;
-use sandbox::{Config, Fault, FaultKind, Sandbox, Time};
+use sandbox::{Config, Fault, FaultKind, Profile, Sandbox, Time};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,37 +20,52 @@ use std::time::Duration;
 const START_MS: i64 = 1_795_176_000_000;
 /// How long the functions' clients wait for an answer.
 const READ: Duration = Duration::from_millis(400);
+/// The same where weeks of minutes are read.
+const READ_WEEKS: Duration = Duration::from_secs(20);
 
 /// A sandbox.
 #[derive(Debug, Clone)]
-pub(crate) struct World(Arc<Sandbox>);
+pub(crate) struct World {
+    sandbox: Arc<Sandbox>,
+    patience: Duration,
+}
 
 impl Driver for World {
     fn now(&self) -> i64 {
-        self.0.now_ms()
+        self.sandbox.now_ms()
     }
 
     fn advance(&self, by: Duration) {
-        self.0.advance(by).expect("the sandbox's time is manual");
+        self.sandbox.advance(by).expect("the sandbox's time is manual");
     }
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::of(Profile::Production, READ).await
+    }
+
+    /// Six services with four weeks of history.
+    pub(crate) async fn fleet() -> Self {
+        Self::of(Profile::Fleet, READ_WEEKS).await
+    }
+
+    async fn of(profile: Profile, patience: Duration) -> Self {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             time: Time::Manual { start_ms: START_MS },
+            profile,
             ..Config::default()
         };
-        Self(Arc::new(Sandbox::start(config).await.expect("a sandbox")))
+        Self { sandbox: Arc::new(Sandbox::start(config).await.expect("a sandbox")), patience }
     }
 
     pub(crate) fn sandbox(&self) -> &Sandbox {
-        &self.0
+        &self.sandbox
     }
 
     pub(crate) fn now(&self) -> i64 {
-        self.0.now_ms()
+        self.sandbox.now_ms()
     }
 
     pub(crate) fn minutes(&self, minutes: u64) {
@@ -62,13 +77,13 @@ impl World {
     }
 
     pub(crate) fn services<const N: usize>(&self, environment: [(&str, &str); N]) -> Services {
-        services_at(&self.0.url(), environment, Clock::driven(Arc::new(self.clone())))
+        services_within(self.patience, &self.sandbox.url(), environment, Clock::driven(Arc::new(self.clone())))
     }
 
     /// The calls that change something, as the sandbox received them: the log of a plan.
     pub(crate) fn changes(&self) -> Vec<Value> {
-        let changing = ["Update", "Stop", "Register", "Modify", "Publish"];
-        let calls = self.0.calls();
+        let changing = ["Update", "Stop", "Register", "Modify", "Publish", "Put", "Delete"];
+        let calls = self.sandbox.calls();
         let sent = calls.iter().filter(|call| changing.iter().any(|verb| call.operation.starts_with(verb)));
         sent.map(|call| {
             let mut parameters = call.parameters.clone();
@@ -82,26 +97,35 @@ impl World {
     }
 
     pub(crate) fn fault(&self, service: &str, operation: &str, kind: FaultKind) {
-        self.0.inject(Fault::new(service, operation, kind)).expect("a fault");
+        self.sandbox.inject(Fault::new(service, operation, kind)).expect("a fault");
     }
 
     pub(crate) fn error(&self, service: &str, operation: &str, status: u16, code: &str) {
         let mut fault = Fault::new(service, operation, FaultKind::Error);
         fault.status = Some(status);
         fault.code = Some(code.to_owned());
-        self.0.inject(fault).expect("a fault");
+        self.sandbox.inject(fault).expect("a fault");
     }
 }
 
 pub(crate) fn services_at<const N: usize>(url: &str, environment: [(&str, &str); N], clock: Clock) -> Services {
-    let http = Http::new(READ, READ);
+    services_within(READ, url, environment, clock)
+}
+
+fn services_within<const N: usize>(
+    read: Duration,
+    url: &str,
+    environment: [(&str, &str); N],
+    clock: Clock,
+) -> Services {
+    let http = Http::new(read, read);
     let aws = SdkConfig::builder()
         .behavior_version(aws_config_version())
         .region(Region::new("us-east-1"))
         .endpoint_url(url)
         .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
         .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(READ).build())
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(read).build())
         .http_client(http.shared())
         .build();
     Services { environment: Environment::of(environment), clock, http, aws }
@@ -128,6 +152,27 @@ pub(crate) fn with(mut payload: Value, more: Value) -> Value {
     fields.extend(more.as_object().expect("an object").clone());
     payload
 }
+
+/// A payload of optimisation about a service of the fleet.
+pub(crate) fn about(target: &str, operation: &str, more: Value) -> Value {
+    with(json!({"operation": operation, "target": target, "requestId": "r-1", "entry": member(target)}), more)
+}
+
+/// The catalogue entry of a service of the fleet.
+pub(crate) fn member(name: &str) -> Value {
+    let number = FLEET.iter().position(|known| *known == name).expect("a service of the fleet") + 1;
+    json!({"catalogId": name, "kind": "ecs-service", "cluster": "production", "service": name, "controller": "ECS",
+        "arn": format!("arn:aws:ecs:us-east-1:123456789012:service/production/{name}"), "tier": 2, "env": "production",
+        "targetGroupArn": format!(
+            "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{name}/a1f0c3d5e709110{number}"),
+        "loadBalancer": "app/production/50dc6c495c0c9188",
+        "scalableResourceId": format!("service/production/{name}"), "limits": {"maxTasks": 60},
+        "slo": {"latencyP95Ms": 600, "errorRatePercent": 1},
+        "optimization": {"scaling": "automatic", "housekeeping": "automatic", "minTasks": 2, "logRetentionDays": 30}})
+}
+
+/// The services of the fleet, in the order of their target groups.
+pub(crate) const FLEET: [&str; 6] = ["storefront", "signup", "catalog-api", "ingest", "webhooks", "reports"];
 
 /// Catalogue entries as the state machine passes them.
 pub(crate) fn entry(target: &str) -> Value {

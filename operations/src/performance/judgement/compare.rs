@@ -4,7 +4,6 @@ use super::{COVERAGE, Change, Compared, Finding, SETTLE_MS};
 use crate::history::{History, WEEK_MS};
 use crate::judge::{self, Baseline, Kind, Latency, Metric, Ratio, Request, Requests};
 use crate::performance::load::Classes;
-use crate::proposal::Settings;
 use crate::statistics::dependence;
 use crate::statistics::trend::median;
 use crate::time::Millis;
@@ -73,7 +72,7 @@ impl<'a> Window<'a> {
         let metrics = &self.change.metrics;
         let mut all = vec![self.saturation()];
         if let Some(objective) = self.change.limits.latency_p95_ms.filter(|_| !metrics.latency.is_empty()) {
-            let slow = |at: Millis, _| metrics.latency.value_at(at).map(|latency| latency > objective);
+            let slow = |at: Millis| metrics.latency.value_at(at).map(|latency| latency > objective);
             all.push(self.shares("time above the latency objective %", slow));
         }
         all.extend(self.judged());
@@ -94,21 +93,18 @@ impl<'a> Window<'a> {
         all
     }
 
+    /// Processors that are full. That a service is at its maximum does not count: what the maximum was in the weeks before
+    /// nobody has written down, and raising it step by step would look worse at each.
     fn saturation(&self) -> Compared {
-        let metrics = &self.change.metrics;
-        self.shares("saturation %", |at, after| {
-            let cpu = metrics.cpu.value_at(at)?;
-            let settings = self.change.settings.as_ref().map(|(old, new)| if after { new } else { old });
-            Some(cpu > SATURATED || at_the_top(settings, cpu, metrics.running.value_at(at)))
-        })
+        let cpu = &self.change.metrics.cpu;
+        self.shares("saturation %", |at| cpu.value_at(at).map(|cpu| cpu > SATURATED))
     }
 
-    /// Compares shares of the time in which something bad holds; `bad` is asked for a period, and whether it is after the
-    /// change.
-    fn shares(&self, name: &str, bad: impl Fn(Millis, bool) -> Option<bool>) -> Compared {
+    /// Compares shares of the time in which something bad holds.
+    fn shares(&self, name: &str, bad: impl Fn(Millis) -> Option<bool>) -> Compared {
         let as_number = |bad: bool| f64::from(u8::from(bad));
         let series = |periods: &[Millis], after: bool| -> Vec<Option<f64>> {
-            periods.iter().map(|at| bad(*at, after).filter(|_| !after || self.comparable(*at)).map(as_number)).collect()
+            periods.iter().map(|at| bad(*at).filter(|_| !after || self.comparable(*at)).map(as_number)).collect()
         };
         let (after, weeks) =
             (series(&self.after, true), self.weeks.iter().map(|week| series(week, false)).collect::<Vec<_>>());
@@ -228,12 +224,6 @@ impl<'a> Window<'a> {
         // Counts of a load balancer are whole and far below 2^53.
         Some(Requests { errors: errors.max(0.0).round() as u64, total: total.max(0.0).round() as u64 })
     }
-}
-
-/// Whether all tasks that autoscaling may have run, and it would want more.
-fn at_the_top(settings: Option<&Settings>, cpu: f64, running: Option<f64>) -> bool {
-    let Some((settings, running)) = settings.zip(running) else { return false };
-    running >= f64::from(settings.max_capacity) && settings.target.is_some_and(|target| cpu > target)
 }
 
 fn work(cpu: &History, running: &History) -> History {

@@ -71,7 +71,7 @@ impl Fold {
 
     fn percentile(&mut self, p: f64) -> f64 {
         let mut samples = self.samples.take().unwrap_or_default();
-        samples.sort_by(|one, other| one.0.total_cmp(&other.0));
+        samples.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
         let (wanted, mut seen) = (self.count * (p / 100.0 - 1e-9), 0.0);
         let reached = samples.iter().find(|(_, weight)| {
             seen += weight;
@@ -169,32 +169,14 @@ impl World {
             return None;
         }
         let Some(source) = self.source(fleet, series) else { return Some(Vec::new()) };
-        let mut periods: BTreeMap<i64, Fold> = BTreeMap::new();
-        let fold = |at_ms: i64| at_ms - at_ms.rem_euclid(period_ms);
-        match source {
-            Source::Members(members, reading) => {
-                for (at_ms, record) in members.iter().flat_map(|member| member.records.range(start_ms, end_ms)) {
-                    let period = periods.entry(fold(at_ms)).or_insert_with(|| Fold::new(statistic));
-                    reading(record, &fleet.times, period);
-                }
-            }
-            Source::Task(member, life, reading) => {
-                let (from, to) = (start_ms.max(life.started_ms), end_ms.min(life.stopped_ms));
-                for (at_ms, record) in member.records.range(from, to.max(from)) {
-                    let period = periods.entry(fold(at_ms)).or_insert_with(|| Fold::new(statistic));
-                    period.add((reading(record) * life.imbalance()).min(100.0), 1.0);
-                }
-            }
-            Source::Account(reading) => {
-                for (at_ms, requests, tasks) in fleet.together(start_ms, end_ms) {
-                    let period = periods.entry(fold(at_ms)).or_insert_with(|| Fold::new(statistic));
-                    period.add(reading(requests, tasks), 1.0);
-                }
-            }
-        }
-        let now_ms = self.now_ms;
-        let kept = periods.into_iter().filter(|(at_ms, fold)| fold.count > 0.0 && is_kept(now_ms - at_ms, period_ms));
-        Some(kept.map(|(at_ms, mut fold)| (at_ms, fold.value(statistic))).collect())
+        let compute = |from_ms: i64, until_ms: i64| fleet.values(&source, (from_ms, until_ms), period_ms, statistic);
+        let values = match source {
+            // Tasks come and go: of those nothing is kept.
+            Source::Task(..) => compute(start_ms, end_ms),
+            _ => fleet.whole.read((series, period_ms, statistic), (start_ms, end_ms), self.now_ms, compute),
+        };
+        let kept = values.into_iter().filter(|(at_ms, _)| is_kept(self.now_ms - at_ms, period_ms));
+        Some(kept.collect())
     }
 
     fn source<'a>(&'a self, fleet: &'a Fleet, series: &Series) -> Option<Source<'a>> {
@@ -232,6 +214,41 @@ impl World {
 }
 
 impl Fleet {
+    /// The values of a source, oldest first, however old they are.
+    fn values(
+        &self,
+        source: &Source<'_>,
+        (start_ms, end_ms): (i64, i64),
+        period_ms: i64,
+        statistic: Statistic,
+    ) -> Vec<(i64, f64)> {
+        let mut periods: BTreeMap<i64, Fold> = BTreeMap::new();
+        let mut period = |at_ms: i64, add: &mut dyn FnMut(&mut Fold)| {
+            let begin = at_ms - at_ms.rem_euclid(period_ms);
+            add(periods.entry(begin).or_insert_with(|| Fold::new(statistic)));
+        };
+        match source {
+            Source::Members(members, reading) => {
+                for (at_ms, record) in members.iter().flat_map(|member| member.records.range(start_ms, end_ms)) {
+                    period(at_ms, &mut |fold| reading(record, &self.times, fold));
+                }
+            }
+            Source::Task(member, life, reading) => {
+                let (from, to) = (start_ms.max(life.started_ms), end_ms.min(life.stopped_ms));
+                for (at_ms, record) in member.records.range(from, to.max(from)) {
+                    period(at_ms, &mut |fold| fold.add((reading(record) * life.imbalance()).min(100.0), 1.0));
+                }
+            }
+            Source::Account(reading) => {
+                for (at_ms, requests, tasks) in self.together(start_ms, end_ms) {
+                    period(at_ms, &mut |fold| fold.add(reading(requests, tasks), 1.0));
+                }
+            }
+        }
+        let known = periods.into_iter().filter(|(_, fold)| fold.count > 0.0);
+        known.map(|(at_ms, mut fold)| (at_ms, fold.value(statistic))).collect()
+    }
+
     /// (minute, requests, running tasks) of all services together.
     fn together(&self, start_ms: i64, end_ms: i64) -> Vec<(i64, f64, f64)> {
         let mut minutes: BTreeMap<i64, (f64, f64)> = BTreeMap::new();

@@ -13,6 +13,7 @@ pub(crate) mod record;
 pub(crate) mod scaling;
 mod seed;
 mod view;
+mod whole;
 
 use indexmap::IndexMap;
 
@@ -32,6 +33,7 @@ pub(crate) struct Fleet {
     pub(crate) inventory: inventory::Inventory,
     seed: u64,
     times: record::Times,
+    whole: whole::Whole,
 }
 
 impl World {

@@ -11,6 +11,7 @@ use super::load::{Load, Shape};
 use super::member::{Build, Member};
 use super::record::Times;
 use super::scaling::{Metric, Policy, Target};
+use super::whole::Whole;
 use crate::world::account::LogGroup;
 use crate::world::ecs::{Application, Deployment, Outcome, Service};
 use crate::world::generator::Generator;
@@ -170,7 +171,8 @@ pub(in crate::world) fn world(seed: u64, start_ms: i64, anchor_ms: i64, place: P
         }
     }
     let inventory = Inventory::new();
-    base.fleet = Some(Box::new(Fleet { anchor_ms, members, inventory, seed, times: Times::default() }));
+    let (times, whole) = (Times::default(), Whole::default());
+    base.fleet = Some(Box::new(Fleet { anchor_ms, members, inventory, seed, times, whole }));
     base
 }
 
