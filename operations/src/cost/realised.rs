@@ -80,12 +80,19 @@ impl Realised {
         let (forecast, realised) = (cents(forecast), cents(realised));
         let ratio = (forecast.abs() >= 0.01).then(|| (realised / forecast * 100.0).round() / 100.0);
         let verdict = match ratio {
-            _ if forecast <= 0.0 => "it was not made to save",
+            _ if forecast <= 0.0 => "it was made for capacity, not to save",
             Some(ratio) if ratio >= KEPT => "it keeps what was promised",
             _ if realised > 0.0 => "it saves less than was promised",
             _ => "it saves nothing: look at it again",
         };
-        let summary = format!("Saves ${realised:.2} a month of ${forecast:.2} that were promised: {verdict}");
+        let word = |dollars: f64| if dollars < 0.0 { "costs" } else { "saves" };
+        let summary = format!(
+            "{} ${:.2} a month, {} ${:.2} was forecast: {verdict}",
+            word(realised),
+            realised.abs(),
+            if forecast < 0.0 { "a cost of" } else { "a saving of" },
+            forecast.abs()
+        );
         Self { forecast_per_month: forecast, realised_per_month: realised, ratio, summary, reasons }
     }
 }
@@ -174,6 +181,6 @@ mod tests {
         let verdict = |forecast, realised| Realised::of(forecast, realised, Vec::new()).summary;
         assert!(verdict(50.0, 20.0).ends_with("saves less than was promised"));
         assert!(verdict(50.0, -3.0).ends_with("saves nothing: look at it again"));
-        assert!(verdict(-20.0, -19.0).ends_with("it was not made to save"));
+        assert!(verdict(-20.0, -19.0).ends_with("it was made for capacity, not to save"));
     }
 }
