@@ -106,8 +106,8 @@ async fn a_change_is_measured_two_weeks_later() {
 async fn ask(world: &World, target: &str, parameters: Value) -> Value {
     let services = world.services([]);
     let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
-    let answer = services.http.post(&world.sandbox().url(), &headers, parameters.to_string()).await.unwrap();
-    serde_json::from_str(&answer.body).unwrap()
+    let answer = services.http.post(&world.sandbox().url(), &headers, parameters.to_string()).await.expect("an answer");
+    serde_json::from_str(&answer.body).expect("JSON")
 }
 
 #[tokio::test]

@@ -427,6 +427,9 @@ fn unreadable(order: &execution::TaskOrder) -> Option<String> {
         "recovery-watcher" => operations::verify::Request::parse(payload).map(drop).map_err(text),
         "migration-runner" => operations::migration::Request::parse(payload).map(drop).map_err(text),
         "smoke-tester" => operations::probe::Smoke::parse(payload).map(drop).map_err(text),
+        "load-replayer" | "auto-scaling-optimizer" | "cost-optimization-analyzer" | "performance-analyzer" => {
+            proposed(payload).map_err(text)
+        }
         "deployment-assess" if payload["operation"] == "check" => judged(payload).map_err(text),
         "deployment-act" if payload["operation"] == "act" => {
             operations::deployment::Plan::of_payload(payload).map(drop).map_err(text)
@@ -435,6 +438,17 @@ fn unreadable(order: &execution::TaskOrder) -> Option<String> {
         _ => Ok(()),
     }
     .err()
+}
+
+/// Every proposal that a definition hands on must be readable, with the plan that was made of it.
+fn proposed(payload: &serde_json::Value) -> Result<(), operations::Error> {
+    if !["propose", "analyse", "account"].contains(&payload["operation"].as_str().unwrap_or_default()) {
+        operations::proposal::Proposal::of_payload(payload)?;
+    }
+    if payload.get("plan").is_some() {
+        operations::plan::Plan::of_payload(payload)?;
+    }
+    Ok(())
 }
 
 fn judged(payload: &serde_json::Value) -> Result<(), operations::Error> {

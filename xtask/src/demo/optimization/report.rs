@@ -13,6 +13,8 @@ use crate::failure::Failure;
 const NOISE: f64 = 0.05;
 /// A cost or a number of reversals must be lower by this share to count as lower.
 const LOWER: f64 = 0.02;
+/// Fewer reversals a day than this are no trouble.
+const CALM: f64 = 0.5;
 /// How many of the six loads must end cheaper or calmer.
 const LEAST_BETTER: usize = 4;
 
@@ -112,7 +114,7 @@ impl Service {
     }
 
     fn is_calmer(&self) -> bool {
-        self.before.reversals >= 1.0 && self.after.reversals < self.before.reversals * (1.0 - LOWER)
+        self.before.reversals >= CALM && self.after.reversals < self.before.reversals * (1.0 - LOWER)
     }
 
     fn is_safer(&self) -> bool {
@@ -179,10 +181,7 @@ impl Month {
                 service.judged()
             );
         }
-        text.push_str(
-            "\nThe week before against the last week. Saturated: minutes with the CPU above 95 %, or at the ",
-        );
-        text.push_str("maximum with the CPU above the target.\n");
+        text.push_str("\nThe week before against the last week. Saturated: minutes with more load than capacity.\n");
     }
 
     fn list(&self, text: &mut String, title: &str, kind: &str) {

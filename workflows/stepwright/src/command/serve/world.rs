@@ -147,7 +147,6 @@ async fn start_sandbox(arguments: &Arguments, clock: &Clock) -> Result<Sandbox, 
         // Known only when both run: see `World::start`.
         lambda_endpoint: None,
         sfn_endpoint: None,
-        ..sandbox::Config::default()
     };
     Sandbox::start(config).await.map_err(could_not_start)
 }
