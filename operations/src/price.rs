@@ -160,13 +160,14 @@ impl Prices {
         })
     }
 
-    /// What Fargate costs on x86 in the region that an ARN names: the dearer of the two architectures, so that neither
+    /// What Fargate costs on x86 in the region that an ARN names, or, where it names none, in `own`: the dearer of the two architectures, so that neither
     /// a saving nor the price of more capacity is told too low.
     ///
     /// # Errors
     /// `Ops.ConfigInvalid` as [`Prices::fargate`].
-    pub fn at_most(&self, arn: &str) -> Result<Rate, Error> {
-        self.fargate(arn.split(':').nth(3).unwrap_or_default(), Architecture::X86)
+    pub fn at_most(&self, arn: &str, own: &str) -> Result<Rate, Error> {
+        let named = arn.split(':').nth(3).filter(|region| !region.is_empty());
+        self.fargate(named.unwrap_or(own), Architecture::X86)
     }
 
     /// What else costs how much in a region; `None` where that is not known.
@@ -263,6 +264,14 @@ pub(crate) mod tests {
 
     pub(crate) fn rate() -> Rate {
         prices().fargate("us-east-1", Architecture::X86).unwrap()
+    }
+
+    #[test]
+    fn the_region_is_the_resources_else_ones_own() {
+        let at = |arn: &str, own: &str| prices().at_most(arn, own);
+        assert_eq!(at("arn:aws:ecs:us-east-1:123456789012:service/production/api", "eu-west-1").unwrap(), rate());
+        assert_eq!(at("service/production/api", "us-east-1").unwrap(), rate());
+        assert!(at("service/production/api", "eu-west-1").unwrap_err().message().contains("cargo xtask prices"));
     }
 
     #[test]

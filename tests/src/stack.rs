@@ -1,6 +1,6 @@
 //! Everything that a user would start, started.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -230,8 +230,17 @@ async fn serve(options: &Options, account: &Account, folder: &TempDir, ports: Ca
     let mut server = Process::start("stepwright", &arguments, &options.environment, folder.path());
     server.listening(port).await;
     // The sandbox calls hooks there at once, and takes a refused connection for a failed hook.
-    server.listening(ports.lambda).await;
+    if has_functions(&options.stack) {
+        server.listening(ports.lambda).await;
+    }
     server
+}
+
+/// Whether a stack file has functions: only then something listens for their calls.
+fn has_functions(stack: &Path) -> bool {
+    let text = std::fs::read_to_string(stack).expect("the stack file can be read");
+    let stack: Value = serde_json::from_str(&text).expect("the stack file is JSON");
+    stack["functions"].as_object().is_some_and(|functions| !functions.is_empty())
 }
 
 fn aws_environment(account: &Account, port: u16) -> Vec<(&'static str, String)> {

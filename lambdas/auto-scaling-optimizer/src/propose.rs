@@ -42,7 +42,8 @@ impl AutoScalingOptimizer {
         partial.extend(unmeasured(&load, &effectiveness));
         let lately = Lately { changed_at: request.changed_at.max(world.created_at), ..deployed.lately };
         let refused = refusal::reasons(&request.entry, &lately, request.at);
-        let rate = Prices::built_in()?.at_most(&request.entry.arn)?;
+        let own = self.services.aws.region().map(|region| region.as_ref().to_owned()).unwrap_or_default();
+        let rate = Prices::built_in()?.at_most(&request.entry.arn, &own)?;
         let outcome = match refused.is_empty() {
             false => Outcome { status: "REFUSED", reasons: refused, ..Outcome::default() },
             true => {

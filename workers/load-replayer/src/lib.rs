@@ -74,7 +74,7 @@ async fn replay(request: &Request, load: &Load, task: &Task) -> Result<Replay, E
         tokio::task::yield_now().await;
     }
     let [current, proposed] = sides.map(|(settings, simulator)| (settings, simulator.finish()));
-    let rate = Prices::built_in()?.at_most(&request.entry.arn)?;
+    let rate = Prices::built_in()?.at_most(&request.entry.arn, "")?;
     let runs = Runs { current: run(&current, rate), proposed: run(&proposed, rate) };
     let stats = effectiveness.stats;
     Ok(Replay::of(&demand, &runs, request.capacity, &stats, request.at))
