@@ -47,14 +47,16 @@ impl LoadReplayer {
         let histories = history::read(&self.metrics, &queries, 60, since, until).await?;
         task.beat();
         let load = Load::of(|id| histories.get(id));
-        let mut replay = replay(request, &load, task).await?;
+        let own = self.environment.get("AWS_REGION").unwrap_or_default();
+        let rate = Prices::built_in()?.at_most(&request.entry.arn, own)?;
+        let mut replay = replay(request, &load, rate, task).await?;
         replay.reasons.extend(histories.partial);
         Ok(replay.to_json())
     }
 }
 
 /// Replays a load with both settings, a day at a time.
-async fn replay(request: &Request, load: &Load, task: &Task) -> Result<Replay, Error> {
+async fn replay(request: &Request, load: &Load, rate: Rate, task: &Task) -> Result<Replay, Error> {
     let (current, proposed) = (&request.current, &request.proposed);
     let demand = load.demand(current.cpu_units)?;
     let observed = load.record(&demand, current);
@@ -74,7 +76,6 @@ async fn replay(request: &Request, load: &Load, task: &Task) -> Result<Replay, E
         tokio::task::yield_now().await;
     }
     let [current, proposed] = sides.map(|(settings, simulator)| (settings, simulator.finish()));
-    let rate = Prices::built_in()?.at_most(&request.entry.arn, "")?;
     let runs = Runs { current: run(&current, rate), proposed: run(&proposed, rate) };
     let stats = effectiveness.stats;
     Ok(Replay::of(&demand, &runs, request.capacity, &stats, request.at))

@@ -16,6 +16,10 @@ fn input() -> Value {
         "savingPerMonth": -10.0, "risk": "low", "confidence": 0.9, "reasons": [], "evidence": []}})
 }
 
+fn rate() -> operations::price::Rate {
+    operations::price::Prices::built_in().unwrap().at_most("", "us-east-1").unwrap()
+}
+
 fn request() -> Request {
     Request::parse(&input(), 5).unwrap()
 }
@@ -50,7 +54,7 @@ fn an_input_reads_back() {
 
 #[tokio::test]
 async fn a_higher_maximum_passes_where_the_load_needs_it() {
-    let found = replay(&request(), &load(14), &Task::detached()).await.unwrap();
+    let found = replay(&request(), &load(14), rate(), &Task::detached()).await.unwrap();
     assert_eq!((found.verdict, found.days, found.coverage), (Verdict::Pass, 14.0, 1.0), "{:?}", found.reasons);
     assert!(found.current.saturation_percent > 10.0 && found.proposed.saturation_percent < 1.0, "{found:?}");
     assert!(found.saving_per_month < 0.0);
@@ -60,15 +64,15 @@ async fn a_higher_maximum_passes_where_the_load_needs_it() {
 async fn a_lower_maximum_fails_where_the_load_needs_it() {
     let mut request = request();
     request.proposed.max_capacity = 5;
-    let found = replay(&request, &load(14), &Task::detached()).await.unwrap();
+    let found = replay(&request, &load(14), rate(), &Task::detached()).await.unwrap();
     assert_eq!(found.verdict, Verdict::Fail, "{:?}", found.reasons);
 }
 
 #[tokio::test]
 async fn too_few_days_are_inconclusive() {
-    let found = replay(&request(), &load(3), &Task::detached()).await.unwrap();
+    let found = replay(&request(), &load(3), rate(), &Task::detached()).await.unwrap();
     assert_eq!(found.verdict, Verdict::Inconclusive);
-    let nothing = replay(&request(), &Load::of(|_| &EMPTY), &Task::detached()).await;
+    let nothing = replay(&request(), &Load::of(|_| &EMPTY), rate(), &Task::detached()).await;
     assert_eq!(nothing.unwrap_err().kind(), Kind::DataUnavailable, "no history has no minutes");
 }
 

@@ -66,8 +66,13 @@ fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
 /// others read, then the clocks: nobody ever saw a time that is not kept.
 async fn leap(engine: &Engine, world: &World, idle: Idle) -> Result<(), String> {
     let clock = &engine.config().clock;
-    let event = world.sandbox.as_ref().and_then(next_event);
-    let Some(to) = earlier(event, idle.due) else { return Ok(()) };
+    let sandbox = world.sandbox.as_ref();
+    let to = match idle.due {
+        Some(due) => earlier(sandbox.and_then(next_event), Some(due)),
+        // Nobody waits: only what the sandbox will start by itself, such as a schedule, is worth going to.
+        None => sandbox.and_then(Sandbox::next_event_ms),
+    };
+    let Some(to) = to else { return Ok(()) };
     let by = to.saturating_sub(clock.now());
     if clock.real_duration(by) < WORTH {
         return Ok(());
