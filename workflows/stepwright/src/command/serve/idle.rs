@@ -67,12 +67,10 @@ fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
 async fn leap(engine: &Engine, world: &World, idle: Idle) -> Result<(), String> {
     let clock = &engine.config().clock;
     let sandbox = world.sandbox.as_ref();
-    let to = match idle.due {
-        Some(due) => earlier(sandbox.and_then(next_event), Some(due)),
-        // Nobody waits: only what the sandbox will start by itself, such as a schedule, is worth going to.
-        None => sandbox.and_then(Sandbox::next_event_ms),
-    };
-    let Some(to) = to else { return Ok(()) };
+    // Where nobody waits, only what the sandbox will start by itself, such as a schedule, is worth going to.
+    let event =
+        if idle.due.is_some() { sandbox.and_then(next_event) } else { sandbox.and_then(Sandbox::next_event_ms) };
+    let Some(to) = earlier(event, idle.due) else { return Ok(()) };
     let by = to.saturating_sub(clock.now());
     if clock.real_duration(by) < WORTH {
         return Ok(());
