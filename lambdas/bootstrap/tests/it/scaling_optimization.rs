@@ -59,7 +59,9 @@ async fn each_service_gets_the_change_that_its_load_asks_for() {
         assert_eq!(id(&answer), wanted, "{name}: {}", answer["reasons"]);
     }
     let scheduled = call(&optimizer(&world), &json!({"source": "aws.events", "detail-type": "Scheduled Event"})).await;
-    assert_eq!(id(&scheduled.unwrap()), "raise-maximum", "the service that the environment names");
+    let scheduled = scheduled.expect("an answer about the service that the environment names");
+    assert_eq!(scheduled["settings"]["maxCapacity"], 6, "{scheduled}");
+    assert_eq!(scheduled["status"], "NONE", "without limits.maxTasks nothing is raised: {}", scheduled["reasons"]);
     assert!(world.changes().is_empty(), "proposing changes nothing");
 }
 
