@@ -42,10 +42,32 @@ pub enum Code {
     NoDollar,
     /// Warning: a Pass state's `Result` is literal, but contains what looks like a path.
     PassResultIsStatic,
-    /// Warning, ours: a Task without `TimeoutSeconds` may hang for a year.
+    /// Warning, ours: a job without `TimeoutSeconds` may hang for a year.
     TaskWithoutTimeout,
     /// Warning, ours: an error name is already handled by an earlier retrier or catcher.
     UnreachableErrorName,
+    /// Warning, ours: a callback or an activity has neither a timeout nor a heartbeat.
+    CallbackWithoutTimeout,
+    /// Warning, ours: a callback is given no task token, so that nobody can answer.
+    CallbackWithoutToken,
+    /// Warning, ours: a heartbeat is sent by nobody, or is never missed.
+    HeartbeatWithoutEffect,
+    /// Warning, ours: an SDK integration names an action that the service does not have.
+    UnknownSdkAction,
+    /// Warning, ours: earlier catchers take all that a catcher names.
+    UnreachableCatcher,
+    /// Warning, ours: a reserved error name that the state never fails with.
+    ImpossibleErrorName,
+    /// Warning, ours: everything is retried and nothing is caught.
+    RetryAllWithoutCatch,
+    /// Warning, ours: the execution ends before the retries do.
+    RetryOutlastsExecution,
+    /// Warning, ours: a choice rule or Default that is never taken.
+    UnreachableChoiceRule,
+    /// Warning, ours: only ways that are never taken lead to a state.
+    UnreachableState,
+    /// Warning, ours: states go round without a pause, a limit or an end.
+    UnboundedLoop,
 }
 
 impl Code {
@@ -67,6 +89,17 @@ impl Code {
             Self::PassResultIsStatic => "PASS_RESULT_IS_STATIC",
             Self::TaskWithoutTimeout => "TASK_WITHOUT_TIMEOUT",
             Self::UnreachableErrorName => "UNREACHABLE_ERROR_NAME",
+            Self::CallbackWithoutTimeout => "CALLBACK_WITHOUT_TIMEOUT",
+            Self::CallbackWithoutToken => "CALLBACK_WITHOUT_TOKEN",
+            Self::HeartbeatWithoutEffect => "HEARTBEAT_WITHOUT_EFFECT",
+            Self::UnknownSdkAction => "UNKNOWN_SDK_ACTION",
+            Self::UnreachableCatcher => "UNREACHABLE_CATCHER",
+            Self::ImpossibleErrorName => "IMPOSSIBLE_ERROR_NAME",
+            Self::RetryAllWithoutCatch => "RETRY_ALL_WITHOUT_CATCH",
+            Self::RetryOutlastsExecution => "RETRY_OUTLASTS_EXECUTION",
+            Self::UnreachableChoiceRule => "UNREACHABLE_CHOICE_RULE",
+            Self::UnreachableState => "UNREACHABLE_STATE",
+            Self::UnboundedLoop => "UNBOUNDED_LOOP",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Definition, Kind, Machine, State};
+use crate::{Definition, Kind, Machine, ProcessorMode, State};
 
 /// One state met by [`Definition::visit`].
 #[derive(Clone, Debug)]
@@ -15,23 +15,45 @@ pub struct Visited<'a> {
     pub location: String,
     /// The machine it is in.
     pub machine: &'a Machine,
+    /// Whether a distributed Map is around it: it then runs in an execution of its own.
+    pub distributed: bool,
+    /// Whether a state around it has a Catch.
+    pub caught: bool,
 }
 
 impl Definition {
     /// Calls `visitor` with every state, in the order of the text, a state before those inside it.
     pub fn visit<'a>(&'a self, visitor: &mut impl FnMut(Visited<'a>)) {
-        visit_machine(&self.machine, "", visitor);
+        visit_machine(&self.machine, &Around::default(), visitor);
     }
 }
 
-fn visit_machine<'a>(machine: &'a Machine, location: &str, visitor: &mut impl FnMut(Visited<'a>)) {
+/// What stands around a machine.
+#[derive(Default)]
+struct Around {
+    location: String,
+    distributed: bool,
+    caught: bool,
+}
+
+fn visit_machine<'a>(machine: &'a Machine, around: &Around, visitor: &mut impl FnMut(Visited<'a>)) {
+    let Around { distributed, caught, .. } = *around;
     for (name, state) in &machine.states {
-        let location = format!("{location}/States/{name}");
-        visitor(Visited { name, state, location: location.clone(), machine });
+        let location = format!("{}/States/{name}", around.location);
+        visitor(Visited { name, state, location: location.clone(), machine, distributed, caught });
         for (index, inner) in state.kind.machines().iter().enumerate() {
-            visit_machine(inner, &format!("{location}/{}", inner_segment(&state.kind, index)), visitor);
+            let around = Around {
+                location: format!("{location}/{}", inner_segment(&state.kind, index)),
+                distributed: distributed || is_distributed(&state.kind),
+                caught: caught || state.kind.recovery().is_some_and(|recovery| !recovery.catch.is_empty()),
+            };
+            visit_machine(inner, &around, visitor);
         }
     }
+}
+
+fn is_distributed(kind: &Kind) -> bool {
+    matches!(kind, Kind::Map(map) if map.mode == ProcessorMode::Distributed)
 }
 
 /// The part of a location that leads from a state to the machine inside it.

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// A folder of `../shared` beside the repository, where it is there.
+/// A folder of `../shared` beside the repository, or of what `STEPWRIGHT_SHARED` names, where it is there.
 fn shared(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(name);
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let folder = std::env::var_os("STEPWRIGHT_SHARED").map_or(beside, PathBuf::from).join(name);
     if folder.is_dir() {
         return Some(folder);
     }
@@ -105,4 +106,29 @@ fn every_recorded_definition_is_accepted_or_refused_as_recorded() {
     }
     println!("accepted {accepted}, refused {refused}, as recorded");
     assert!(differing.is_empty() && accepted > 0 && refused > 0, "{differing:#?}");
+}
+
+/// How often each rule speaks about published definitions: a rule that speaks about most of them is noise.
+#[test]
+fn lints_do_not_cry_wolf_over_published_definitions() {
+    let Some(folder) = shared("corpus") else { return };
+    let (mut definitions, mut counts) = (0, std::collections::BTreeMap::<&str, (usize, usize)>::new());
+    for path in json_files(&folder) {
+        let parsed = asl::parse(&std::fs::read_to_string(&path).unwrap());
+        if parsed.definition.is_none() {
+            continue;
+        }
+        definitions += 1;
+        let mut named = std::collections::BTreeSet::new();
+        for warning in &parsed.diagnostics {
+            println!("{} {warning}", path.file_stem().unwrap().display());
+            let count = counts.entry(warning.code.name()).or_default();
+            count.0 += 1;
+            count.1 += usize::from(named.insert(warning.code.name()));
+        }
+    }
+    for (code, (findings, in_definitions)) in &counts {
+        println!("{findings:4} findings in {in_definitions:3} of {definitions} definitions: {code}");
+        assert!(in_definitions * 4 <= definitions, "{code} speaks about more than a quarter of all definitions");
+    }
 }

@@ -3,15 +3,20 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Finding;
-use crate::visit::Visited;
+use super::{Finding, Subject, catch_unreachable};
 
-pub(super) fn check(visited: &Visited<'_>) -> Vec<Finding> {
-    let Some(recovery) = visited.state.kind.recovery() else { return Vec::new() };
+pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let Some(recovery) = subject.visited.state.kind.recovery() else { return Vec::new() };
+    let location = &subject.visited.location;
     let retry = recovery.retry.iter().map(|retrier| &*retrier.error_equals);
-    let catch = recovery.catch.iter().map(|catcher| &*catcher.error_equals);
-    let mut found = repeated(retry, &format!("{}/Retry", visited.location));
-    found.extend(repeated(catch, &format!("{}/Catch", visited.location)));
+    let mut found = repeated(retry, &format!("{location}/Retry"));
+    // A catcher without any name of its own is another rule's.
+    let reachable = |index: &usize| !catch_unreachable::is_unreachable(subject.visited.state, *index);
+    let catch = recovery.catch.iter().enumerate().map(|(index, catcher)| match reachable(&index) {
+        true => &*catcher.error_equals,
+        false => &[],
+    });
+    found.extend(repeated(catch, &format!("{location}/Catch")));
     found
 }
 

@@ -1,11 +1,10 @@
 //! A value in a payload template that looks like a path, under a key without `.$`: it stays the text it is.
 
-use super::Finding;
-use crate::visit::Visited;
+use super::{Finding, Subject};
 use crate::{Kind, QueryLanguage, Value};
 
-pub(super) fn check(visited: &Visited<'_>) -> Vec<Finding> {
-    let state = visited.state;
+pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let state = subject.visited.state;
     if state.query_language != QueryLanguage::JsonPath {
         return Vec::new();
     }
@@ -23,7 +22,7 @@ pub(super) fn check(visited: &Visited<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (name, template) in templates {
         if let Some(template) = template {
-            walk(template, &format!("{}/{name}", visited.location), &mut found);
+            walk(template, &format!("{}/{name}", subject.visited.location), &mut found);
         }
     }
     found

@@ -1,17 +1,16 @@
 //! A Pass state's `Result` is literal: a path in it is not followed.
 
-use super::Finding;
 use super::no_dollar::looks_like_path;
-use crate::visit::Visited;
+use super::{Finding, Subject};
 use crate::{Kind, Value};
 
-pub(super) fn check(visited: &Visited<'_>) -> Vec<Finding> {
-    let Kind::Pass(pass) = &visited.state.kind else { return Vec::new() };
+pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let Kind::Pass(pass) = &subject.visited.state.kind else { return Vec::new() };
     if !pass.result.as_ref().is_some_and(has_path) {
         return Vec::new();
     }
     let message = "Result is taken literally and has what looks like a path; use Parameters to follow it";
-    vec![Finding::new(message, format!("{}/Result", visited.location))]
+    vec![Finding::new(message, format!("{}/Result", subject.visited.location))]
 }
 
 fn has_path(value: &Value) -> bool {

@@ -1,14 +1,14 @@
-//! A Task without a timeout waits 99,999,999 seconds: longer than its execution may last.
+//! A job without a timeout holds its execution for as long as it is stuck.
 
-use super::Finding;
+use super::waiting::Waiting;
+use super::{Finding, Subject};
 use crate::Kind;
-use crate::visit::Visited;
 
-pub(super) fn check(visited: &Visited<'_>) -> Vec<Finding> {
-    let Kind::Task(task) = &visited.state.kind else { return Vec::new() };
-    if task.timeout_seconds.is_some() {
+pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
+    let Kind::Task(task) = &subject.visited.state.kind else { return Vec::new() };
+    if Waiting::of(task) != Waiting::Job || task.timeout_seconds.is_some() || task.heartbeat_seconds.is_some() {
         return Vec::new();
     }
-    let message = "A Task without TimeoutSeconds may hang for a year; say how many seconds it may take";
-    vec![Finding::new(message, &visited.location)]
+    let message = "A job without TimeoutSeconds may hold its execution for a year; say how many seconds it may take";
+    vec![Finding::new(message, &subject.visited.location)]
 }
