@@ -17,9 +17,29 @@ pub(super) const LIMIT: &str = "\u{1}limit";
 /// The variable, which no expression can spell, that holds the time.
 pub(super) const NOW: &str = "\u{1}now";
 
+/// The functions, which no expression can spell, that complete a time without a date, and its picture: the evaluator
+/// would take today's from a clock of its own.
+pub(super) const DATED_TEXT: &str = "\u{1}dated-text";
+/// See [`DATED_TEXT`].
+pub(super) const DATED_PICTURE: &str = "\u{1}dated-picture";
+
 /// The functions installed by [`install`].
-pub(super) const NAMES: [&str; 12] =
-    ["eval", "hash", "millis", "now", "pad", "parse", "partition", "random", "range", "shuffle", "uuid", LIMIT];
+pub(super) const NAMES: [&str; 14] = [
+    "eval",
+    "hash",
+    "millis",
+    "now",
+    "pad",
+    "parse",
+    "partition",
+    "random",
+    "range",
+    "shuffle",
+    "uuid",
+    LIMIT,
+    DATED_TEXT,
+    DATED_PICTURE,
+];
 
 /// Bytes of a text at most: AWS accepts 2^22 characters and refuses twice as many.
 const LONGEST_TEXT: usize = 4 * 1024 * 1024;
@@ -61,6 +81,8 @@ pub(super) fn install(evaluator: &mut Evaluator, name: &str, now: i64, draws: &D
         "partition" => evaluator.register_fn(name, partition),
         "range" => evaluator.register_fn(name, range),
         "uuid" => evaluator.register_fn(name, move |_: &[JValue]| Ok(JValue::from(draws.borrow_mut().uuid().as_str()))),
+        DATED_TEXT => evaluator.register_fn(name, move |args: &[JValue]| Ok(dated(args, Some(now)))),
+        DATED_PICTURE => evaluator.register_fn(name, |args: &[JValue]| Ok(dated(args, None))),
         _ => evaluator.register_fn(name, limit),
     }
 }
@@ -108,6 +130,41 @@ fn limit(args: &[JValue]) -> HostFnResult {
     if value.as_str().is_some_and(|text| text.len() > LONGEST_TEXT) { Err(memory_exceeded()) } else { Ok(value) }
 }
 
+/// The parts of a time from the largest on: letters that stand for it in a picture, its own picture, its place in
+/// [`timestamp`].
+const PARTS: [(&[char], &str, std::ops::Range<usize>); 6] = [
+    (&['Y'], "[Y0001]", 0..4),
+    (&['M'], "[M01]", 5..7),
+    (&['D'], "[D01]", 8..10),
+    (&['H', 'h'], "[H01]", 11..13),
+    (&['m'], "[m01]", 14..16),
+    (&['s'], "[s01]", 17..19),
+];
+
+/// The picture that is the last of `args`, or with `now` the text that is the first, with the parts before it that a
+/// picture leaves to the present.
+fn dated(args: &[JValue], now: Option<i64>) -> JValue {
+    let kept = given(args, 0).cloned().unwrap_or(JValue::Undefined);
+    let (Some(text), Some(picture)) = (kept.as_str(), args.last().and_then(JValue::as_str)) else { return kept };
+    let present = now.map(timestamp);
+    let part = |(_, picture, place): &(&[char], &'static str, std::ops::Range<usize>)| match &present {
+        Some(present) => present.get(place.clone()).unwrap_or_default().to_owned(),
+        None => (*picture).to_owned(),
+    };
+    let before: Vec<String> = PARTS.iter().take(left_open(picture)).map(part).collect();
+    if before.is_empty() { kept } else { JValue::from(format!("{}~{text}", before.join("~")).as_str()) }
+}
+
+/// How many of [`PARTS`] stand before the largest one in `picture`; none where it counts days or weeks instead.
+fn left_open(picture: &str) -> usize {
+    let escaped = picture.replace("[[", "");
+    let letters: Vec<char> = escaped.split('[').skip(1).filter_map(|part| part.trim_start().chars().next()).collect();
+    if letters.is_empty() || letters.iter().any(|letter| "XxWwd".contains(*letter)) {
+        return 0;
+    }
+    PARTS.iter().take_while(|(known, ..)| !known.iter().any(|letter| letters.contains(letter))).count()
+}
+
 /// The text filled up to a width with characters: behind it, or before it where the width is negative.
 #[expect(clippy::cast_possible_truncation, reason = "casting saturates, and longer texts are refused")]
 fn pad(args: &[JValue]) -> HostFnResult {
@@ -144,7 +201,7 @@ fn shuffle(args: &[JValue], draws: &Draws) -> HostFnResult {
         let drawn = random.below(u64::try_from(last).unwrap_or(u64::MAX).saturating_add(1));
         items.swap(last, usize::try_from(drawn).unwrap_or(last));
     }
-    Ok(JValue::sequence(items))
+    Ok(JValue::array(items))
 }
 
 /// The items; a single value is an array of itself, as JSONata's signatures have it.

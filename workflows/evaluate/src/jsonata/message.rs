@@ -64,6 +64,10 @@ fn token(name: &str) -> String {
 pub(super) fn syntax(source: &str, error: &ParserError) -> SyntaxError {
     let coded = |code: &str, message: String| SyntaxError { code: Some(code.to_owned()), message };
     match error {
+        ParserError::UnexpectedToken(name) if !name.starts_with(char::is_alphabetic) => {
+            coded("S0204", format!("Unknown operator: {}", token(name)))
+        }
+        ParserError::UnclosedComment => coded("S0106", String::from("Comment has no closing tag")),
         ParserError::UnexpectedToken(name) if name != "Eof" => {
             coded("S0211", format!("The symbol {} cannot be used as a unary operator", token(name)))
         }
@@ -78,7 +82,8 @@ pub(super) fn syntax(source: &str, error: &ParserError) -> SyntaxError {
         }
         other => {
             let shown = other.to_string();
-            let message = shown.strip_prefix("Invalid syntax: ").unwrap_or(&shown).to_owned();
+            let bare = ["Invalid syntax: ", "Invalid number: "].iter().find_map(|kind| shown.strip_prefix(kind));
+            let message = bare.unwrap_or(&shown).to_owned();
             match error_code_prefix(&message) {
                 Some(code) => coded(code, message[code.len() + 1..].trim().to_owned()),
                 None => SyntaxError { code: None, message },
@@ -93,7 +98,8 @@ pub(super) fn thrown(error: &EvaluatorError, tree: &AstNode) -> Stop {
     if message == convert::MEMORY_EXCEEDED {
         return Stop::Bound(message.to_owned());
     }
-    let Some(code) = error.code() else { return uncoded(message, tree) };
+    let message = message.strip_prefix("Signature validation failed: ").unwrap_or(message);
+    let Some(code) = error_code_prefix(message) else { return uncoded(message, tree) };
     let text = message.get(code.len() + 1..).unwrap_or_default().trim();
     match code {
         "D2015" => Stop::Bound(convert::MEMORY_EXCEEDED.to_owned()),
@@ -227,7 +233,7 @@ fn called(tree: &AstNode, kind: &str) -> Option<String> {
     let mut names: Vec<String> = Vec::new();
     tree::any(tree, &mut |node| {
         if let AstNode::Function { name, .. } = node
-            && name != super::dialect::LIMIT
+            && !name.starts_with('\u{1}')
         {
             names.push(name.clone());
         }

@@ -128,4 +128,6 @@ fn may_hold_expression(template: &Value) -> bool {
 }
 
 #[cfg(test)]
+mod suite;
+#[cfg(test)]
 mod tests;

@@ -3,10 +3,10 @@
 use jsonata_core::ast::{AstNode, BinaryOp};
 use jsonata_core::value::with_stack;
 
-use super::dialect::{LIMIT, NOW};
+use super::dialect::{DATED_PICTURE, DATED_TEXT, LIMIT, NOW};
 use super::tree;
 
-/// Makes `$now(picture)` read the clock of the scope, and bounds the texts that functions of the expression's own can
+/// Makes `$now(picture)` and `$toMillis(time, picture)` read the clock of the scope, and bounds the texts that functions of the expression's own can
 /// double again and again.
 pub(super) fn rewrite(tree: &mut AstNode) {
     let recursive = tree::any(tree, &mut |node| matches!(node, AstNode::Lambda { .. }));
@@ -25,6 +25,7 @@ fn visit(node: &mut AstNode, recursive: bool) {
             }
         }
         clock(node);
+        date(node);
     });
 }
 
@@ -45,5 +46,18 @@ fn clock(node: &mut AstNode) {
     {
         "fromMillis".clone_into(name);
         args.insert(0, AstNode::Variable(NOW.to_owned()));
+    }
+}
+
+/// `$toMillis(text, picture)` becomes a call whose text and picture have what they leave to the present.
+fn date(node: &mut AstNode) {
+    if let AstNode::Function { name, args, .. } = node
+        && name == "toMillis"
+        && let [text, picture] = args.as_slice()
+    {
+        let call = |name: &str, args: Vec<AstNode>| AstNode::Function { name: name.to_owned(), args, is_builtin: true };
+        let text = call(DATED_TEXT, vec![text.clone(), picture.clone()]);
+        let picture = call(DATED_PICTURE, vec![picture.clone()]);
+        *args = vec![text, picture];
     }
 }

@@ -44,12 +44,17 @@ pub(super) fn run(program: &Program, scope: &Scope<'_>, draws: &Draws) -> Result
 
 /// As [`run`], by the evaluator in any case.
 pub(super) fn interpret(program: &Program, scope: &Scope<'_>, draws: &Draws) -> Result<Value, Stop> {
-    evaluate(program, scope, draws)
+    interpret_on(program, scope, draws, &JValue::Undefined)
+}
+
+/// As [`interpret`], with `item` as the context item that Step Functions' expressions do not have.
+pub(super) fn interpret_on(program: &Program, scope: &Scope<'_>, draws: &Draws, item: &JValue) -> Result<Value, Stop> {
+    evaluate(program, scope, draws, item)
         .map_err(|error| message::thrown(&error, &program.tree))
         .and_then(|result| convert::export(&result))
 }
 
-fn evaluate(program: &Program, scope: &Scope<'_>, draws: &Draws) -> Result<JValue, EvaluatorError> {
+fn evaluate(program: &Program, scope: &Scope<'_>, draws: &Draws, item: &JValue) -> Result<JValue, EvaluatorError> {
     let options = EvaluatorOptions {
         timeout_ms: Some(LONGEST),
         cancel: None,
@@ -62,7 +67,7 @@ fn evaluate(program: &Program, scope: &Scope<'_>, draws: &Draws) -> Result<JValu
             dialect::install(&mut evaluator, name, scope.now, draws)?;
         }
     }
-    evaluator.evaluate(&program.tree, &JValue::Undefined)
+    evaluator.evaluate(&program.tree, item)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds stay exact for 285,000 years")]

@@ -196,6 +196,23 @@ fn runaway_expressions_meet_the_bounds_of_aws() {
 }
 
 #[test]
+fn a_time_without_a_date_is_of_the_day_of_the_scope() {
+    let table = [
+        ("$fromMillis($toMillis('13:45', '[H]:[m]'))", r#""2023-11-14T13:45:00.000Z""#),
+        ("$fromMillis($toMillis('01:30 PM', '[h#1]:[m01] [P]'))", r#""2023-11-14T13:30:00.000Z""#),
+        ("$fromMillis($toMillis('3/7', '[M]/[D]'))", r#""2023-03-07T00:00:00.000Z""#),
+        ("$fromMillis($toMillis('20', '[s]'))", r#""2023-11-14T22:13:20.000Z""#),
+        ("$fromMillis($toMillis('2001 9', '[Y] [M]'))", r#""2001-09-01T00:00:00.000Z""#),
+        ("$toMillis('1970-01-01T00:00:01Z')", "1000"),
+        ("$exists($toMillis($states.input.nothing, '[H]'))", "false"),
+        ("$count($shuffle([1]))", "1"),
+    ];
+    for (source, expected) in table {
+        assert_eq!(given(source), expected, "{source}");
+    }
+}
+
+#[test]
 fn templates_are_filled_in_whole_texts_only_and_name_their_place() {
     let text =
         r#"{"a":"{% $x %}","b":[1,"{% $states.input.s %}"," {% $x %}","$states.input"],"c.$":"$.a","d":{"e":"{%1%}"}}"#;
