@@ -1,6 +1,6 @@
 //! The functions that Step Functions adds to JSONata, and those that must not read a clock or draw by themselves.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use jsonata_core::evaluator::{Evaluator, EvaluatorError, HostFnResult};
@@ -11,8 +11,14 @@ use super::needs::Need;
 use crate::intrinsic::encoding::digest;
 use crate::random::{Java, Random};
 
-/// The function, which no expression can spell, that bounds a text.
+/// The function, which no expression can spell, that bounds what is made again and again.
 pub(super) const LIMIT: &str = "\u{1}limit";
+
+/// The function, which no expression can spell, that stands for `$join`.
+pub(super) const JOIN: &str = "\u{1}join";
+
+/// The function, which no expression can spell, that refuses too many items to compare each with each.
+pub(super) const FEW: &str = "\u{1}few";
 
 /// The variable, which no expression can spell, that holds the time.
 pub(super) const NOW: &str = "\u{1}now";
@@ -24,7 +30,7 @@ pub(super) const DATED_TEXT: &str = "\u{1}dated-text";
 pub(super) const DATED_PICTURE: &str = "\u{1}dated-picture";
 
 /// The functions installed by [`install`].
-pub(super) const NAMES: [&str; 14] = [
+pub(super) const NAMES: [&str; 16] = [
     "eval",
     "hash",
     "millis",
@@ -37,12 +43,21 @@ pub(super) const NAMES: [&str; 14] = [
     "shuffle",
     "uuid",
     LIMIT,
+    FEW,
+    JOIN,
     DATED_TEXT,
     DATED_PICTURE,
 ];
 
 /// Bytes of a text at most: AWS accepts 2^22 characters and refuses twice as many.
 const LONGEST_TEXT: usize = 4 * 1024 * 1024;
+
+/// Bytes of all that [`LIMIT`] sees in one evaluation. AWS bounds what an expression holds; what it has made and let go
+/// cannot be told here from what it holds, so this is more than any result needs and less than hurts.
+const MOST_MADE: usize = 512 * 1024 * 1024;
+
+/// Items that may be compared each with each: more take longer than AWS lets an expression run.
+const FEW_ITEMS: usize = 20_000;
 
 /// Items of an array at most, as measured on AWS.
 pub(super) const LONGEST_SEQUENCE: usize = 873_782;
@@ -67,9 +82,17 @@ pub(super) type Draws = Rc<RefCell<Random>>;
 /// # Errors
 /// The evaluator refuses it.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds stay exact for 285,000 years")]
-pub(super) fn install(evaluator: &mut Evaluator, name: &str, now: i64, draws: &Draws) -> Result<(), EvaluatorError> {
-    let draws = Rc::clone(draws);
+pub(super) fn install(
+    evaluator: &mut Evaluator,
+    name: &str,
+    now: i64,
+    draws: &Draws,
+    made: &Made,
+) -> Result<(), EvaluatorError> {
+    let (draws, made) = (Rc::clone(draws), made.clone());
     match name {
+        JOIN => evaluator.register_fn(name, join),
+        FEW => evaluator.register_fn(name, few),
         "eval" => evaluator.register_fn_override(name, |_: &[JValue]| Err(not_a_function())),
         "millis" => evaluator.register_fn_override(name, move |_: &[JValue]| Ok(JValue::Number(now as f64))),
         "now" => evaluator.register_fn_override(name, move |_: &[JValue]| Ok(JValue::from(timestamp(now).as_str()))),
@@ -83,7 +106,7 @@ pub(super) fn install(evaluator: &mut Evaluator, name: &str, now: i64, draws: &D
         "uuid" => evaluator.register_fn(name, move |_: &[JValue]| Ok(JValue::from(draws.borrow_mut().uuid().as_str()))),
         DATED_TEXT => evaluator.register_fn(name, move |args: &[JValue]| Ok(dated(args, Some(now)))),
         DATED_PICTURE => evaluator.register_fn(name, |args: &[JValue]| Ok(dated(args, None))),
-        _ => evaluator.register_fn(name, limit),
+        _ => evaluator.register_fn(name, move |args: &[JValue]| limit(args, &made)),
     }
 }
 
@@ -124,10 +147,62 @@ fn timestamp(now: i64) -> String {
     )
 }
 
-/// The text, if it is not too long.
-fn limit(args: &[JValue]) -> HostFnResult {
+/// What one evaluation has made so far, in bytes.
+#[derive(Clone, Default)]
+pub(super) struct Made(Rc<Cell<usize>>);
+
+impl Made {
+    fn add(&self, bytes: usize) -> Result<(), EvaluatorError> {
+        self.0.set(self.0.get().saturating_add(bytes));
+        if self.0.get() > MOST_MADE { Err(memory_exceeded()) } else { Ok(()) }
+    }
+}
+
+/// The value, if it is not too large and not too much of that kind has been made.
+fn limit(args: &[JValue], made: &Made) -> HostFnResult {
+    /// Bytes of an item or a member, with what a growing array holds beside them.
+    const EACH: usize = 64;
     let value = given(args, 0).cloned().unwrap_or(JValue::Undefined);
-    if value.as_str().is_some_and(|text| text.len() > LONGEST_TEXT) { Err(memory_exceeded()) } else { Ok(value) }
+    let (bytes, too_large) = match &value {
+        JValue::String(text) => (text.len(), text.len() > LONGEST_TEXT),
+        JValue::Array(items) => (items.len() * EACH, items.len() > LONGEST_SEQUENCE),
+        JValue::Object(members) => (members.len() * EACH, false),
+        _ => (0, false),
+    };
+    made.add(bytes)?;
+    if too_large { Err(memory_exceeded()) } else { Ok(value) }
+}
+
+/// The items, if they are few enough to be compared each with each.
+fn few(args: &[JValue]) -> HostFnResult {
+    let value = given(args, 0).cloned().unwrap_or(JValue::Undefined);
+    if value.as_array().is_some_and(|items| items.len() > FEW_ITEMS) {
+        return Err(EvaluatorError::EvaluationError(String::from(
+            "D1012: Expression evaluation timeout: Check for infinite loop",
+        )));
+    }
+    Ok(value)
+}
+
+/// The texts with a separator between them; how long they become is known before they are put together.
+fn join(args: &[JValue]) -> HostFnResult {
+    let Some(texts) = given(args, 0) else { return Ok(JValue::Undefined) };
+    let wrong = || {
+        EvaluatorError::TypeError(String::from(
+            "T0412: Argument 1 of function \"join\" must be an array of \"strings\"",
+        ))
+    };
+    let separator = match given(args, 1) {
+        Some(separator) => separator.as_str().ok_or_else(|| mismatch("join", 2))?,
+        None => "",
+    };
+    let texts = listed(texts);
+    let texts = texts.iter().map(|text| text.as_str().ok_or_else(wrong)).collect::<Result<Vec<&str>, _>>()?;
+    let separators = separator.len().saturating_mul(texts.len().saturating_sub(1));
+    if texts.iter().map(|text| text.len()).sum::<usize>().saturating_add(separators) > LONGEST_TEXT {
+        return Err(memory_exceeded());
+    }
+    Ok(JValue::from(texts.join(separator).as_str()))
 }
 
 /// The parts of a time from the largest on: letters that stand for it in a picture, its own picture, its place in

@@ -3,38 +3,116 @@
 use jsonata_core::ast::{AstNode, BinaryOp};
 use jsonata_core::value::with_stack;
 
-use super::dialect::{DATED_PICTURE, DATED_TEXT, LIMIT, NOW};
+use super::dialect::{DATED_PICTURE, DATED_TEXT, FEW, JOIN, LIMIT, NOW};
 use super::tree;
 
-/// Makes `$now(picture)` and `$toMillis(time, picture)` read the clock of the scope, and bounds the texts that functions of the expression's own can
-/// double again and again.
+/// Makes `$now(picture)` and `$toMillis(time, picture)` read the clock of the scope, and bounds what an expression can
+/// make again and again: texts, ranges, and what functions of its own give.
 pub(super) fn rewrite(tree: &mut AstNode) {
     let recursive = tree::any(tree, &mut |node| matches!(node, AstNode::Lambda { .. }));
+    let hidden = tree::any(tree, &mut |node| match node {
+        AstNode::Variable(name) => name == "join",
+        AstNode::Lambda { params, .. } => params.iter().any(|param| param == "join"),
+        _ => false,
+    });
     visit(tree, recursive);
+    if !hidden {
+        joins(tree);
+    }
 }
 
-fn visit(node: &mut AstNode, recursive: bool) {
+/// `$join` becomes the dialect's, which knows beforehand how long its text becomes.
+fn joins(node: &mut AstNode) {
+    with_stack(|| {
+        if let AstNode::Function { name, args, .. } = node
+            && name == "join"
+            && !args.is_empty()
+        {
+            JOIN.clone_into(name);
+        }
+        tree::children_mut(node).into_iter().for_each(joins);
+    });
+}
+
+/// Rewrites what is in `node`, which is `repeated` where it may be evaluated more than once.
+fn visit(node: &mut AstNode, repeated: bool) {
     with_stack(|| {
         let chain = matches!(node, AstNode::Binary { op: BinaryOp::ChainPipe, .. });
+        let repeated = repeated || repeats(node);
         for (index, child) in tree::children_mut(node).into_iter().enumerate() {
-            visit(child, recursive);
+            visit(child, repeated);
             // The right side of `~>` must stay a function.
-            if recursive && grows(child) && !(chain && index == 1) {
-                let grown = std::mem::replace(child, AstNode::Null);
-                *child = AstNode::Function { name: LIMIT.to_owned(), args: vec![grown], is_builtin: true };
+            if repeated && grows(child) && !(chain && index == 1) {
+                wrap(LIMIT, child);
             }
         }
+        if let AstNode::Lambda { body, .. } = node {
+            bound_result(body);
+        }
+        few(node);
         clock(node);
         date(node);
     });
 }
 
-/// Whether `node` gives a text longer than all it is given.
+/// Makes `node` the argument of the function `name` of the dialect.
+fn wrap(name: &str, node: &mut AstNode) {
+    let inner = std::mem::replace(node, AstNode::Null);
+    *node = AstNode::Function { name: name.to_owned(), args: vec![inner], is_builtin: true };
+}
+
+/// Whether the parts of `node` are evaluated for each item of something.
+fn repeats(node: &AstNode) -> bool {
+    matches!(
+        node,
+        AstNode::Path { .. }
+            | AstNode::Lambda { .. }
+            | AstNode::ObjectTransform { .. }
+            | AstNode::Sort { .. }
+            | AstNode::Transform { .. }
+            | AstNode::FunctionApplication(_)
+    )
+}
+
+/// Whether `node` gives more than all it is given.
 fn grows(node: &AstNode) -> bool {
     match node {
-        AstNode::Binary { op: BinaryOp::Concatenate, .. } => true,
-        AstNode::Function { name, .. } => matches!(name.as_str(), "join" | "replace"),
+        AstNode::Binary { op: BinaryOp::Concatenate | BinaryOp::Range, .. } => true,
+        AstNode::Function { name, .. } => {
+            ["base64encode", "encodeUrl", "encodeUrlComponent", "join", "pad", "replace", "string"]
+                .contains(&name.as_str())
+        }
         _ => false,
+    }
+}
+
+/// Bounds the array or the object that a function of the expression's own gives. A call there is left alone: it must
+/// stay the last thing that the function does.
+fn bound_result(body: &mut AstNode) {
+    with_stack(|| match body {
+        AstNode::Array(_) | AstNode::Object(_) => wrap(LIMIT, body),
+        AstNode::Block(items) => {
+            if let Some(last) = items.last_mut() {
+                bound_result(last);
+            }
+        }
+        AstNode::Conditional { then_branch, else_branch, .. } => {
+            bound_result(then_branch);
+            if let Some(branch) = else_branch {
+                bound_result(branch);
+            }
+        }
+        _ => {}
+    });
+}
+
+/// `$distinct(items)`, which compares each item with each, is only given so many.
+fn few(node: &mut AstNode) {
+    if let AstNode::Function { name, args, .. } = node
+        && name == "distinct"
+        && let Some(items) = args.first_mut()
+    {
+        wrap(FEW, items);
     }
 }
 

@@ -62,9 +62,10 @@ fn evaluate(program: &Program, scope: &Scope<'_>, draws: &Draws, item: &JValue) 
         max_sequence_length: Some(dialect::LONGEST_SEQUENCE),
     };
     let mut evaluator = Evaluator::with_options(bindings(program, scope), options);
+    let made = dialect::Made::default();
     for name in &program.functions {
         if !scope.variables.contains_key(*name) {
-            dialect::install(&mut evaluator, name, scope.now, draws)?;
+            dialect::install(&mut evaluator, name, scope.now, draws, &made)?;
         }
     }
     evaluator.evaluate(&program.tree, item)

@@ -5,46 +5,46 @@ use std::cmp::Ordering;
 use asl::Value;
 
 use super::path::{Comparison, Filter, Operand, Path, Root};
-use super::walk;
+use super::walk::Search;
 
-/// Whether `item` matches `filter`; `root` is the document.
-pub(super) fn matches(filter: &Filter, item: &Value, root: &Value) -> bool {
+/// Whether `item` matches `filter`; `search` has the document.
+pub(super) fn matches(filter: &Filter, item: &Value, search: &Search<'_>) -> bool {
     match filter {
-        Filter::And(sides) => sides.iter().all(|side| matches(side, item, root)),
-        Filter::Or(sides) => sides.iter().any(|side| matches(side, item, root)),
-        Filter::Not(inner) => !matches(inner, item, root),
-        Filter::Exists(path) => found(path, item, root).is_some(),
-        Filter::Compare(left, comparison, right) => compare(left, *comparison, right, item, root),
+        Filter::And(sides) => sides.iter().all(|side| matches(side, item, search)),
+        Filter::Or(sides) => sides.iter().any(|side| matches(side, item, search)),
+        Filter::Not(inner) => !matches(inner, item, search),
+        Filter::Exists(path) => found(path, item, search).is_some(),
+        Filter::Compare(left, comparison, right) => compare(left, *comparison, right, item, search),
     }
 }
 
 /// What an operand stands for; nothing where its path finds nothing.
-pub(super) fn value_of(operand: &Operand, item: &Value, root: &Value) -> Option<Value> {
+pub(super) fn value_of(operand: &Operand, item: &Value, search: &Search<'_>) -> Option<Value> {
     match operand {
         Operand::Literal(value) => Some(value.clone()),
         Operand::Pattern(pattern) => Some(pattern.source.as_str().into()),
-        Operand::Path(path) => found(path, item, root),
+        Operand::Path(path) => found(path, item, search),
     }
 }
 
-fn found(path: &Path, item: &Value, root: &Value) -> Option<Value> {
-    let start = if path.root == Root::Item { item } else { root };
-    walk::find(path, start).ok()
+fn found(path: &Path, item: &Value, search: &Search<'_>) -> Option<Value> {
+    let start = if path.root == Root::Item { item } else { search.root };
+    search.find(path, start).ok()
 }
 
-fn compare(left: &Operand, comparison: Comparison, right: &Operand, item: &Value, root: &Value) -> bool {
+fn compare(left: &Operand, comparison: Comparison, right: &Operand, item: &Value, search: &Search<'_>) -> bool {
     if let (Comparison::Matches, Operand::Pattern(pattern)) = (comparison, right) {
-        return value_of(left, item, root)
+        return value_of(left, item, search)
             .is_some_and(|value| text(&value).is_some_and(|text| pattern.whole.is_match(&text)));
     }
-    let (left, right) = (value_of(left, item, root), value_of(right, item, root));
+    let (left, right) = (value_of(left, item, search), value_of(right, item, search));
     match comparison {
         Comparison::Equal => equal(left.as_ref(), right.as_ref()),
         Comparison::NotEqual => !equal(left.as_ref(), right.as_ref()),
         Comparison::Same => left == right,
         Comparison::NotSame => left != right,
         _ => match (left, right) {
-            (Some(left), Some(right)) => relate(&left, comparison, &right),
+            (Some(left), Some(right)) => search.affords(&left, &right) && relate(&left, comparison, &right),
             (Some(_), None) | (None, Some(_)) => comparison == Comparison::NotIn,
             (None, None) => false,
         },

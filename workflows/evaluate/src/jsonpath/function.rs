@@ -3,14 +3,15 @@
 use asl::Value;
 
 use super::path::{Function, FunctionName, Operand};
+use super::walk::Search;
 use super::{compare, walk};
 
-/// What `function` gives for `value`; `root` is the document its arguments look at.
+/// What `function` gives for `value`; `search` has the document its arguments look at.
 ///
 /// # Errors
 /// What is wrong, in Jayway's words where they are known.
-pub(super) fn apply(function: &Function, value: Value, root: &Value) -> Result<Value, String> {
-    let arguments = || function.arguments.iter().filter_map(|operand| compare::value_of(operand, &value, root));
+pub(super) fn apply(function: &Function, value: Value, search: &Search<'_>) -> Result<Value, String> {
+    let arguments = || function.arguments.iter().filter_map(|operand| compare::value_of(operand, &value, search));
     match function.name {
         FunctionName::Length => Ok(length(&value)),
         FunctionName::Keys => Ok(keys(&value)),

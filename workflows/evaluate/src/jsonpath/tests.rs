@@ -263,3 +263,17 @@ proptest! {
         prop_assert_eq!(reference(&path, &scope).cloned(), full.ok());
     }
 }
+
+#[test]
+fn a_path_that_multiplies_what_it_looks_at_is_stopped() {
+    let deep = (0..100).fold(Value::from(1_i64), |inner, _| Value::array(vec![inner]));
+    let wide = Value::array(vec![Value::array((0..10_000_i64).map(Value::from).collect()); 2]);
+    for (document, path) in
+        [(&deep, "$..*..*..*..*..*"), (&deep, "$..[?(@..[?(@..[?(@..*)])])]"), (&wide, "$[?(@ subsetof @)]")]
+    {
+        let nothing = Value::Null;
+        let variables = asl::Object::new();
+        let failure = select(path, &Scope::of(document, &nothing, &variables, 0)).unwrap_err();
+        assert!(failure.cause.ends_with("it looks at more than 2000000 values"), "{path}: {}", failure.cause);
+    }
+}

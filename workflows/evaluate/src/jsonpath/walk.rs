@@ -1,5 +1,6 @@
 //! Following a path through a value.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use asl::Value;
@@ -26,43 +27,81 @@ impl Miss {
     }
 }
 
+/// Values that one search looks at, at most. A payload of 256 KiB has no more than 131,000, and a path that looks at each
+/// a few times is well within; one that multiplies them is stopped.
+const MOST_VALUES: usize = 2_000_000;
+
 /// What `path` finds from `root`: one value if it is definite or ends in a function, otherwise an array.
 ///
 /// # Errors
 /// [`Miss`]
 pub(crate) fn find(path: &Path, root: &Value) -> Result<Value, Miss> {
-    let definite = path.is_definite();
-    let found = match follow(path, root) {
-        Err(Miss::Absent(_)) if !definite => Vec::new(),
-        found => found?,
-    };
-    let value = if definite { found.into_iter().next().ok_or_else(|| nothing(path))? } else { Value::array(found) };
-    match &path.function {
-        Some(function) => function::apply(function, value, root).map_err(Miss::Unfit),
-        None => Ok(value),
+    let search = Search { root, left: Cell::new(MOST_VALUES) };
+    let found = search.find(path, root);
+    if search.left.get() == 0 { Err(Miss::Unfit(format!("it looks at more than {MOST_VALUES} values"))) } else { found }
+}
+
+/// A search through a document, with the filters in it.
+pub(super) struct Search<'a> {
+    pub(super) root: &'a Value,
+    /// Values that it may still look at.
+    left: Cell<usize>,
+}
+
+impl Search<'_> {
+    /// What `path` finds from `start`.
+    pub(super) fn find(&self, path: &Path, start: &Value) -> Result<Value, Miss> {
+        let definite = path.is_definite();
+        let found = match self.follow(path, start) {
+            Err(Miss::Absent(_)) if !definite => Vec::new(),
+            found => found?,
+        };
+        let value = if definite { found.into_iter().next().ok_or_else(|| nothing(path))? } else { Value::array(found) };
+        match &path.function {
+            Some(function) => function::apply(function, value, self).map_err(Miss::Unfit),
+            None => Ok(value),
+        }
+    }
+
+    fn follow(&self, path: &Path, start: &Value) -> Result<Vec<Value>, Miss> {
+        let mut nodes = vec![start.clone()];
+        let mut definite = true;
+        for (index, step) in path.steps.iter().enumerate() {
+            let at = At { path, index, definite, search: self };
+            let mut found = Vec::new();
+            for node in &nodes {
+                let before = found.len();
+                at.take(step, node, &mut found)?;
+                if !self.spend(found.len() - before + 1) {
+                    return Ok(Vec::new());
+                }
+            }
+            definite = definite && step.is_definite();
+            nodes = found;
+            if nodes.is_empty() {
+                break;
+            }
+        }
+        Ok(nodes)
+    }
+
+    /// Counts values that were looked at; whether there may be more.
+    fn spend(&self, values: usize) -> bool {
+        self.left.set(self.left.get().saturating_sub(values));
+        self.left.get() > 0
+    }
+
+    /// Counts the comparison of each item of one list with each of the other; whether it may be made.
+    pub(super) fn affords(&self, one: &Value, other: &Value) -> bool {
+        /// Comparisons in the time that a value takes.
+        const COMPARISONS: usize = 16;
+        let items = |value: &Value| value.as_array().map_or(1, <[Value]>::len);
+        self.spend(items(one).saturating_mul(items(other)) / COMPARISONS)
     }
 }
 
 fn nothing(path: &Path) -> Miss {
     Miss::Absent(format!("No results for path: {}", Steps(&path.steps)))
-}
-
-fn follow(path: &Path, root: &Value) -> Result<Vec<Value>, Miss> {
-    let mut nodes = vec![root.clone()];
-    let mut definite = true;
-    for (index, step) in path.steps.iter().enumerate() {
-        let at = At { path, index, definite, root };
-        let mut found = Vec::new();
-        for node in &nodes {
-            at.take(step, node, &mut found)?;
-        }
-        definite = definite && step.is_definite();
-        nodes = found;
-        if nodes.is_empty() {
-            break;
-        }
-    }
-    Ok(nodes)
 }
 
 /// One step on the way.
@@ -71,7 +110,7 @@ struct At<'a> {
     index: usize,
     /// Whether all steps before were definite: only then does a miss matter.
     definite: bool,
-    root: &'a Value,
+    search: &'a Search<'a>,
 }
 
 impl At<'_> {
@@ -90,11 +129,12 @@ impl At<'_> {
             Step::Slice(from, to) => self.items(node, |items| found.extend_from_slice(slice(items, *from, *to))),
             Step::Filter(filter) => match node {
                 Value::Array(items) => {
-                    found.extend(items.iter().filter(|item| compare::matches(filter, item, self.root)).cloned());
+                    let matches = |item: &&Value| self.search.spend(1) && compare::matches(filter, item, self.search);
+                    found.extend(items.iter().filter(matches).cloned());
                     Ok(())
                 }
                 Value::Object(_) => {
-                    found.extend(compare::matches(filter, node, self.root).then(|| node.clone()));
+                    found.extend(compare::matches(filter, node, self.search).then(|| node.clone()));
                     Ok(())
                 }
                 other => {
