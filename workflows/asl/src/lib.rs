@@ -35,6 +35,6 @@ pub use definition::{
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use express::check_express;
 pub use format::format;
-pub use parse::{Parsed, parse};
+pub use parse::{LONE_STATE, Parsed, parse, parse_state};
 pub use value::{Object, Value};
 pub use visit::Visited;
