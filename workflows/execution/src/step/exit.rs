@@ -56,12 +56,14 @@ impl Stepper<'_> {
             Some(template) => evaluate::payload_template(template, &surroundings.scope(result))?,
             None => result.clone(),
         };
+        self.note(|inspection| inspection.after_result_selector = Some(selected.clone()));
         let raw = self.raw_input(id);
         let placed = match &flow.result_path {
             PathField::Whole => selected.clone(),
             PathField::Nothing => raw,
             PathField::Path(path) => jsonpath::place(&raw, path, selected.clone())?,
         };
+        self.note(|inspection| inspection.after_result_path = Some(placed.clone()));
         // A result's variables come from the result itself; where the state has none, from its data.
         let source = match state.kind.state_type() {
             StateType::Task | StateType::Parallel | StateType::Map => &selected,

@@ -42,7 +42,8 @@ impl Stepper<'_> {
 
     /// When an execution that begins or goes on now times out.
     fn deadline(&self) -> Option<Millis> {
-        let seconds = self.definition.timeout_seconds?;
+        let (own, most) = (self.definition.timeout_seconds, self.execution.limits.seconds);
+        let seconds = own.map_or(most, |own| Some(most.map_or(own, |most| own.min(most))))?;
         Some(self.now.saturating_add_unsigned(seconds.saturating_mul(1000)))
     }
 
@@ -116,7 +117,7 @@ impl Stepper<'_> {
         }
     }
 
-    fn time_out(&mut self, id: FrameId, task: &Task) {
+    pub(super) fn time_out(&mut self, id: FrameId, task: &Task) {
         let heartbeat = task.heartbeat_at.is_some_and(|at| task.timeout_at.is_none_or(|timeout| at < timeout));
         let failure = Failure { error: Some("States.Timeout".into()), cause: None };
         self.emit(id, EventKind::TaskTimedOut { flavor: task.flavor, failure, heartbeat });

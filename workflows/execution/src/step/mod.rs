@@ -11,6 +11,7 @@ mod map;
 mod parallel;
 mod pass;
 mod task;
+mod trial;
 mod wait;
 
 use std::cell::Cell;
@@ -25,12 +26,15 @@ use crate::execution::Execution;
 use crate::random::Random;
 use crate::state::{Phase, Visit};
 
+pub use trial::{Standing, Trial, TrialSetup, Verdict};
+
 impl Execution {
     /// Decides what `input` means now and applies it; returns the new events in order, already applied.
     /// Stale inputs and inputs to an ended execution return none.
     pub fn step(&mut self, definition: &Definition, input: Input, env: Env) -> Vec<Event> {
+        let random = Random::new(env.seed);
         let mut stepper =
-            Stepper { execution: self, definition, now: env.now, random: Random::new(env.seed), events: Vec::new() };
+            Stepper { execution: self, definition, now: env.now, random, events: Vec::new(), watch: None };
         if stepper.is_running() {
             stepper.take(input);
             stepper.run();
@@ -49,6 +53,8 @@ pub(crate) struct Stepper<'a> {
     pub(crate) now: Millis,
     pub(crate) random: Random,
     events: Vec<Event>,
+    /// What watches the step; nothing does in an execution.
+    watch: Option<Box<trial::Watch>>,
 }
 
 /// A state cannot go on: what the history shows of it differs by kind.
@@ -116,6 +122,7 @@ impl<'a> Stepper<'a> {
         }
         match frame.phase.clone() {
             Phase::Next { name, input } => self.enter(id, &name, input),
+            Phase::Entered if self.watch.is_some() => self.attempt(id, Self::act_watched),
             Phase::Entered => self.attempt(id, Self::act),
             Phase::Result(result) => self.attempt(id, |stepper, id, state| stepper.exit_with(id, state, &result)),
             Phase::Failed(failed) => self.recover(id, &failed),
@@ -233,7 +240,7 @@ impl<'a> Stepper<'a> {
     /// What the frame's expressions see, but for input and result.
     pub(crate) fn surroundings(&mut self, id: FrameId, token: Option<&Arc<str>>) -> Surroundings {
         Surroundings {
-            context: self.execution.context(id, token),
+            context: self.context(id, token),
             variables: self.execution.frame_variables(id),
             now: self.now,
             seed: Cell::new(self.random.next_u128()),
