@@ -16,6 +16,7 @@ mod description;
 mod engine;
 mod entropy;
 mod exception;
+mod express;
 mod histories;
 mod idle;
 mod integration;
@@ -31,6 +32,7 @@ mod task;
 mod test_server;
 mod timer;
 mod token;
+mod trial;
 mod version;
 mod waiter;
 
@@ -42,6 +44,8 @@ pub use description::{
 };
 pub use engine::{Config, Engine, OpenError};
 pub use exception::Error;
+pub use express::{SyncExecution, billed};
 pub use idle::Idle;
 pub use recovery::resumed_clock;
 pub use store::StoreError;
+pub use trial::{FieldValidation, Mock, StateConfiguration, StateTest, TestedState};
