@@ -12,7 +12,6 @@ pub mod operation;
 mod page;
 mod request;
 mod server;
-mod spelling;
 
 pub use fault::Fault;
 pub use gate::{Closed, Gate};

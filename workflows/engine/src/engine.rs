@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::core::Core;
 use crate::definition;
 use crate::description::{
-    Activity, ActivityTask, ExecutionDescription, NewStateMachine, SavedStateMachine, Started, StateMachine,
+    Activity, ActivityTask, ExecutionDescription, Given, NewStateMachine, SavedStateMachine, Started, StateMachine,
     StateMachineChange, Tag,
 };
 use crate::exception::Error;
@@ -182,9 +182,9 @@ impl Engine {
         &self,
         machine_arn: &str,
         name: Option<String>,
-        input: Value,
+        input: impl Into<Given>,
     ) -> Result<Started, Error> {
-        self.core.start(machine_arn, name, input, None).await
+        self.core.start(machine_arn, name, input.into(), None).await
     }
 
     /// Starts an EXPRESS execution to wait for; nothing is kept of it after its end.
@@ -196,9 +196,9 @@ impl Engine {
         &self,
         machine_arn: &str,
         name: Option<String>,
-        input: Value,
+        input: impl Into<Given>,
     ) -> Result<SyncExecution, Error> {
-        self.core.start_sync(machine_arn, name, input).await
+        self.core.start_sync(machine_arn, name, input.into()).await
     }
 
     /// Stops an execution and answers when it ended; one that has ended stays as it is.

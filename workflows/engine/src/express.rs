@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use asl::{ExecutionType, Value};
+use asl::ExecutionType;
 use execution::{Failure, Limits, Millis, Status};
 
 use crate::core::Core;
-use crate::description::ExecutionDescription;
+use crate::description::{ExecutionDescription, Given};
 use crate::entropy;
 use crate::exception::Error;
 use crate::store::{ExecutionRecord, Origin, digest};
@@ -112,7 +112,7 @@ impl Core {
         &self,
         machine_arn: &str,
         name: Option<String>,
-        input: Value,
+        input: Given,
     ) -> Result<SyncExecution, Error> {
         let start = self.prepare(machine_arn, name, input, None)?;
         if start.target.machine.kind != ExecutionType::Express {

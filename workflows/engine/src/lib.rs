@@ -38,9 +38,9 @@ mod waiter;
 
 pub use clock::Clock;
 pub use description::{
-    Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, MachineStatus, NewStateMachine,
-    NewStateMachineAlias, Publish, Revision, Route, SavedStateMachine, Started, StateMachine, StateMachineAlias,
-    StateMachineChange, StateMachineVersion, Tag, VariableReferences,
+    Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, Given, MachineStatus,
+    NewStateMachine, NewStateMachineAlias, Publish, Revision, Route, SavedStateMachine, Started, StateMachine,
+    StateMachineAlias, StateMachineChange, StateMachineVersion, Tag, VariableReferences,
 };
 pub use engine::{Config, Engine, OpenError};
 pub use exception::Error;

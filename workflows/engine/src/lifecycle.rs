@@ -9,7 +9,7 @@ use execution::{Event, EventKind, Execution, Failure, Identity, Input, Millis, S
 use crate::alias::Target;
 use crate::arn::{self, MachineArn};
 use crate::core::{Core, Live, Slot};
-use crate::description::{ExecutionDescription, ExecutionStateMachine, Revision, Started, StateMachine};
+use crate::description::{ExecutionDescription, ExecutionStateMachine, Given, Revision, Started, StateMachine};
 use crate::entropy;
 use crate::exception::Error;
 use crate::express;
@@ -21,6 +21,7 @@ pub(crate) struct Start {
     pub(crate) arn: Arc<str>,
     name: Arc<str>,
     input: Value,
+    text: Option<Arc<str>>,
     digest: Digest,
     origin: Option<Origin>,
 }
@@ -31,7 +32,7 @@ impl Core {
         &self,
         machine_arn: &str,
         name: Option<String>,
-        input: Value,
+        input: Given,
         origin: Option<Origin>,
     ) -> Result<Started, Error> {
         let (started, ticket) = self.begin_or_find(machine_arn, name, input, origin)?;
@@ -44,7 +45,7 @@ impl Core {
         &self,
         machine_arn: &str,
         name: Option<String>,
-        input: Value,
+        input: Given,
         origin: Option<Origin>,
     ) -> Result<(Started, Ticket), Error> {
         self.place(self.prepare(machine_arn, name, input, origin)?)
@@ -55,13 +56,15 @@ impl Core {
         &self,
         machine_arn: &str,
         name: Option<String>,
-        input: Value,
+        input: Given,
         origin: Option<Origin>,
     ) -> Result<Start, Error> {
         let target = self.target(machine_arn)?;
         let name = name.unwrap_or_else(entropy::uuid);
         arn::check_name(&name)?;
+        let Given { value: input, text: written } = input;
         let text = input.to_string();
+        let written = written.filter(|written| **written != *text);
         let most = self.config.limits.payload_bytes;
         if text.len() > most {
             return Err(Error::Validation(format!(
@@ -78,7 +81,7 @@ impl Core {
                 format!("{}:{suffix}", self.place.express_of(&machine.name, &name))
             }
         };
-        Ok(Start { target, arn: arn.into(), name: name.into(), input, digest: digest(&text), origin })
+        Ok(Start { target, arn: arn.into(), name: name.into(), input, text: written, digest: digest(&text), origin })
     }
 
     /// Begins the execution in a place of its own, or finds the one that has it.
@@ -149,7 +152,8 @@ impl Core {
             redrives: None,
         };
         Live {
-            execution: Execution::new(identity, start.input.clone(), self.limits(&start.arn)),
+            execution: Execution::new(identity, start.input.clone(), self.limits(&start.arn))
+                .written(start.text.clone()),
             definition: Arc::clone(&machine.parsed),
             record,
             written: 0,
@@ -195,8 +199,10 @@ impl Core {
         if let Some((first, last)) = self.records.journal_ends(record.number)? {
             if let EventKind::ExecutionStarted { input, .. } = first.kind {
                 description.input = Some(input);
+                description.input_text = first.written;
             }
             description.redrive_obstacle = self.obstacle(record, last.id);
+            description.output_text.clone_from(&last.written);
             (description.output, description.failure) = end(last);
         }
         Ok(description)
@@ -277,7 +283,9 @@ fn summary(record: &ExecutionRecord) -> ExecutionDescription {
         redrive_date: record.redrives.as_ref().map(|redrives| redrives.last),
         redrive_obstacle: None,
         input: None,
+        input_text: None,
         output: None,
+        output_text: None,
         failure: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Executions: start, stop, redrive, describe, list.
 
 use asl::Value;
-use engine::ExecutionDescription;
+use engine::{ExecutionDescription, Given};
 use execution::{Failure, Status};
 use serde_json::{Map, Value as Json, json};
 
@@ -21,7 +21,7 @@ pub(super) async fn start(context: &Context, mut fields: Fields<'_>) -> Result<J
     let input = fields.optional("input", &DATA);
     fields.optional("traceHeader", &Text::of(0..=256));
     fields.check()?;
-    let input = input.map_or_else(|| Ok(Value::object::<&str>([])), read_input)?;
+    let input = given_input(input)?;
     let started = context.engine.start_execution(arn, name.map(str::to_owned), input).await?;
     Ok(json!({ "executionArn": &*started.arn, "startDate": timestamp(started.start_date) }))
 }
@@ -34,7 +34,7 @@ pub(super) async fn start_sync(context: &Context, mut fields: Fields<'_>) -> Res
     let trace = fields.optional("traceHeader", &Text::of(0..=256));
     let with_data = fields.one_of("includedData", &["ALL_DATA", "METADATA_ONLY"]) != Some("METADATA_ONLY");
     fields.check()?;
-    let input = input.map_or_else(|| Ok(Value::object::<&str>([])), read_input)?;
+    let input = given_input(input)?;
     let passage = context.gate.enter().await;
     let started = context.engine.start_sync_execution(arn, name.map(str::to_owned), input).await?;
     drop(passage);
@@ -54,6 +54,12 @@ pub(super) async fn start_sync(context: &Context, mut fields: Fields<'_>) -> Res
     let billing = json!({ "billedMemoryUsedInMB": megabytes, "billedDurationInMilliseconds": milliseconds });
     answer.insert("billingDetails".to_owned(), billing);
     Ok(Json::Object(answer))
+}
+
+/// The input as it was written; an empty object where there is none.
+fn given_input(text: Option<&str>) -> Result<Given, Fault> {
+    let text = text.unwrap_or("{}");
+    Ok(Given::written(read_input(text)?, text))
 }
 
 pub(super) fn read_input(text: &str) -> Result<Value, Fault> {
@@ -110,10 +116,10 @@ fn description(execution: &ExecutionDescription, with_data: bool) -> Json {
 
 /// Input, output and failure.
 fn add_data(answer: &mut Map<String, Json>, execution: &ExecutionDescription, with_data: bool) {
-    for (key, value) in [("input", &execution.input), ("output", &execution.output)] {
-        if let Some(value) = value {
+    for (key, text) in [("input", execution.written_input()), ("output", execution.written_output())] {
+        if let Some(text) = text {
             if with_data {
-                answer.insert(key.to_owned(), value.to_string().into());
+                answer.insert(key.to_owned(), text.into());
             }
             answer.insert(format!("{key}Details"), json!({ "included": with_data }));
         }
@@ -231,7 +237,9 @@ mod tests {
             redrive_obstacle: matches!(status, Status::Running | Status::Succeeded)
                 .then(|| format!("Execution is {} and cannot be redriven", status_name(status))),
             input: Some(Value::object([("a", Value::Null)])),
+            input_text: None,
             output: (status == Status::Succeeded).then(|| "done".into()),
+            output_text: None,
             failure: (status == Status::Failed)
                 .then(|| Failure { error: Some("Boom".into()), cause: Some("because".into()) }),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Object, Value};
+use asl::{Object, Spelling, Value};
 use engine::{FieldValidation, Mock, StateConfiguration, StateTest, TestedState};
 use execution::{Failure, Inspection, Verdict};
 use serde_json::{Map, Value as Json, json};
@@ -12,7 +12,6 @@ use super::execution::read_input;
 use crate::fault::Fault;
 use crate::fields::{ARN, CAUSE, DATA, DEFINITION, ERROR, Fields, STATE_NAME};
 use crate::jackson;
-use crate::spelling::Spelling;
 
 const LEVELS: [&str; 3] = ["INFO", "DEBUG", "TRACE"];
 const VALIDATIONS: [&str; 3] = ["STRICT", "PRESENT", "NONE"];
@@ -22,7 +21,7 @@ pub(super) async fn test(context: &Context, mut fields: Fields<'_>) -> Result<Js
     let mut spelling = Spelling::default();
     let input = request.input.unwrap_or("{}");
     let raw = read_input(input)?;
-    spelling.learn(input, &raw);
+    spelling.learn(&input.into(), &raw);
     let test = StateTest {
         definition: request.definition.to_owned(),
         state_name: request.state_name.map(str::to_owned),
@@ -97,13 +96,13 @@ impl<'a> MockFields<'a> {
         Self { result: fields.optional("result", &DATA), error_output, field_validation }
     }
 
-    fn read_result(text: &'a str, spelling: &mut Spelling<'a>) -> Result<Value, Fault> {
+    fn read_result(text: &str, spelling: &mut Spelling) -> Result<Value, Fault> {
         let value = Value::parse(text).map_err(|_| Fault::validation("Mocked result must be valid JSON"))?;
-        spelling.learn(text, &value);
+        spelling.learn(&text.into(), &value);
         Ok(value)
     }
 
-    fn into_mock(self, spelling: &mut Spelling<'a>) -> Result<Mock, Fault> {
+    fn into_mock(self, spelling: &mut Spelling) -> Result<Mock, Fault> {
         let Self { result, error_output, field_validation } = self;
         let result = result.map(|text| Self::read_result(text, spelling)).transpose()?;
         Ok(Mock { result, error_output, field_validation })
@@ -122,21 +121,21 @@ fn read_configuration(fields: &mut Fields<'_>) -> StateConfiguration {
     }
 }
 
-fn read_variables<'a>(text: &'a str, spelling: &mut Spelling<'a>) -> Result<Object, Fault> {
+fn read_variables(text: &str, spelling: &mut Spelling) -> Result<Object, Fault> {
     let invalid = |problem: &str| Fault::validation(format!("Invalid variables provided: {problem}"));
     let value = jackson::parse(text).map_err(|complaint| invalid(&complaint))?;
-    spelling.learn(text, &value);
+    spelling.learn(&text.into(), &value);
     value.as_object().cloned().ok_or_else(|| invalid("the variables must be a JSON object of values by name"))
 }
 
-fn read_context<'a>(text: &'a str, spelling: &mut Spelling<'a>) -> Result<Value, Fault> {
+fn read_context(text: &str, spelling: &mut Spelling) -> Result<Value, Fault> {
     let invalid = |complaint| Fault::validation(format!("Invalid Context object provided: {complaint}"));
     let value = jackson::parse(text).map_err(invalid)?;
-    spelling.learn(text, &value);
+    spelling.learn(&text.into(), &value);
     Ok(value)
 }
 
-fn verdict(tested: &TestedState, spelling: &Spelling<'_>) -> Map<String, Json> {
+fn verdict(tested: &TestedState, spelling: &Spelling) -> Map<String, Json> {
     let (status, output, next, failure) = match &tested.verdict {
         Verdict::Succeeded { output, next } => ("SUCCEEDED", Some(output), next.as_ref(), None),
         Verdict::CaughtError { failure, output, next } => ("CAUGHT_ERROR", Some(output), next.as_ref(), Some(failure)),
@@ -154,7 +153,7 @@ fn verdict(tested: &TestedState, spelling: &Spelling<'_>) -> Map<String, Json> {
     present(members)
 }
 
-fn inspection(input: &Value, seen: &Inspection, spelling: &Spelling<'_>) -> Json {
+fn inspection(input: &Value, seen: &Inspection, spelling: &Spelling) -> Json {
     let data = |value: &Option<Value>| value.as_ref().map(|value| Json::from(spelling.write(value)));
     let details = present([
         ("catchIndex", seen.catch_index.map(Json::from)),

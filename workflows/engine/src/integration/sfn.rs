@@ -9,7 +9,7 @@ use super::failure::{named, of_sdk};
 use super::states::{as_call_error, shutting_down};
 use crate::aws::instant;
 use crate::core::Core;
-use crate::description::ExecutionDescription;
+use crate::description::{ExecutionDescription, Given};
 use crate::exception::Error;
 use crate::express::billed;
 use crate::store::status_name;
@@ -38,6 +38,7 @@ pub(crate) async fn perform(core: &Weak<Core>, action: &str, parameters: &Value)
 
 /// An execution as the SDK shows it.
 fn described(found: ExecutionDescription) -> Vec<(&'static str, Value)> {
+    let (input, output) = (found.written_input(), found.written_output());
     let failure = found.failure.unwrap_or_default();
     let mut members = vec![
         ("ExecutionArn", Value::from(found.arn)),
@@ -49,8 +50,8 @@ fn described(found: ExecutionDescription) -> Vec<(&'static str, Value)> {
     members.extend(found.alias_arn.map(|arn| ("StateMachineAliasArn", Value::from(arn))));
     members.extend(found.version_arn.map(|arn| ("StateMachineVersionArn", Value::from(arn))));
     members.extend(found.stop_date.map(|at| ("StopDate", Value::from(instant(at)))));
-    members.extend(found.input.map(|input| ("Input", Value::from(input.to_string()))));
-    members.extend(found.output.map(|output| ("Output", Value::from(output.to_string()))));
+    members.extend(input.map(|input| ("Input", Value::from(input))));
+    members.extend(output.map(|output| ("Output", Value::from(output))));
     members.extend(failure.error.map(|error| ("Error", Value::from(error))));
     members.extend(failure.cause.map(|cause| ("Cause", Value::from(cause))));
     members
@@ -80,9 +81,10 @@ impl Request<'_> {
         Failure { error: self.text("Error").map(Arc::from), cause: self.text("Cause").map(Arc::from) }
     }
 
-    fn input(&self) -> Result<Value, Error> {
+    fn input(&self) -> Result<Given, Error> {
         let text = self.text("Input").unwrap_or("{}");
-        Value::parse(text).map_err(|error| Error::InvalidExecutionInput(error.to_string()))
+        let value = Value::parse(text).map_err(|error| Error::InvalidExecutionInput(error.to_string()))?;
+        Ok(Given::written(value, text))
     }
 
     async fn start_sync(&self) -> Result<Value, Error> {

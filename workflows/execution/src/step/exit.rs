@@ -6,7 +6,7 @@ use asl::{Kind, PathField, QueryLanguage, State, StateType, Transition, Value};
 use evaluate::{Scope, jsonata, jsonpath};
 
 use super::input::too_large;
-use super::{Problem, Stepper};
+use super::{Problem, Stepper, compact};
 use crate::event::{EventKind, FrameId};
 use crate::size::json_bytes;
 
@@ -93,7 +93,7 @@ impl Stepper<'_> {
         }
         let assigned = assigned_by_expressions("Assign", state.flow.assign.as_ref(), &scope)?;
         let output = match &state.flow.output {
-            Some(template) => jsonata::template("Output", template, &scope)?,
+            Some(template) => surroundings.expressed("Output", template, &scope)?,
             None => result.clone(),
         };
         Ok((output, assigned))
@@ -118,5 +118,6 @@ pub(super) fn assigned_by_expressions(
 
 fn members(value: &Value) -> Assigned {
     let members = value.as_object().into_iter().flatten();
-    members.map(|(name, value)| (Arc::clone(name), value.clone())).collect()
+    // A variable is written compactly, whatever it was taken from.
+    members.map(|(name, value)| (Arc::clone(name), compact(value))).collect()
 }

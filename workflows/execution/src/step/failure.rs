@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::{Catcher, Jitter, Kind, PathField, QueryLanguage, Recovery, Retrier, State, StateType, Value};
-use evaluate::{jsonata, jsonpath};
+use evaluate::jsonpath;
 
 use super::exit::{Exit, assigned_by_expressions, assigned_by_paths};
 use super::{Problem, Stepper};
@@ -140,7 +140,7 @@ impl<'a> Stepper<'a> {
                 let field = format!("Catch[{index}]/Assign");
                 let assigned = assigned_by_expressions(&field, catcher.assign.as_ref(), &scope)?;
                 let output = match &catcher.output {
-                    Some(template) => jsonata::template(&format!("Catch[{index}]/Output"), template, &scope)?,
+                    Some(template) => surroundings.expressed(&format!("Catch[{index}]/Output"), template, &scope)?,
                     None => error_output.clone(),
                 };
                 (output, assigned)

@@ -36,7 +36,7 @@ impl Stepper<'_> {
         let scope = surroundings.scope(&input);
         let given = match (state.query_language, &state.flow.parameters, &state.flow.arguments) {
             (QueryLanguage::JsonPath, Some(template), _) => evaluate::payload_template(template, &scope)?,
-            (QueryLanguage::Jsonata, _, Some(template)) => jsonata::template("Arguments", template, &scope)?,
+            (QueryLanguage::Jsonata, _, Some(template)) => surroundings.expressed("Arguments", template, &scope)?,
             _ => input,
         };
         self.note(|inspection| match state.query_language {

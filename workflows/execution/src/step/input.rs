@@ -55,7 +55,7 @@ impl Stepper<'_> {
         }
         let (last, count) = (execution.last_id, execution.redrives + 1);
         let kind = EventKind::ExecutionRedriven { count, deadline: self.deadline() };
-        self.write(Event { id: last + 1, previous: last, at: self.now, frame: FrameId(0), kind });
+        self.write(Event { id: last + 1, previous: last, at: self.now, frame: FrameId(0), kind, written: None });
     }
 
     fn task_started(&mut self, id: TaskId, worker_name: Option<Arc<str>>) {

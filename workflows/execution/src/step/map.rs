@@ -61,7 +61,7 @@ impl Stepper<'_> {
         let scope = surroundings.scope(&input);
         Ok(match state.query_language {
             QueryLanguage::JsonPath => evaluate::payload_template(selector, &scope)?,
-            QueryLanguage::Jsonata => jsonata::template("ItemSelector", selector, &scope)?,
+            QueryLanguage::Jsonata => surroundings.expressed("ItemSelector", selector, &scope)?,
         })
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Re
     let value = match &map.iterations {
         Iterations::Input => input.clone(),
         Iterations::Path(path) => jsonpath::select(path, &scope)?,
-        Iterations::Items(template) => jsonata::template("Items", template, &scope)?,
+        Iterations::Items(template) => surroundings.expressed("Items", template, &scope)?,
     };
     match value {
         Value::Array(items) => Ok(items),

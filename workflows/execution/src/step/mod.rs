@@ -18,7 +18,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use asl::{Definition, Kind, Object, State, Value};
-use evaluate::Scope;
+use evaluate::{Scope, jsonata};
 
 use crate::command::{Env, Input, Status};
 use crate::event::{Event, EventKind, Failure, FrameId, Millis};
@@ -215,7 +215,17 @@ impl<'a> Stepper<'a> {
         } else {
             (previous, kind)
         };
-        self.write(Event { id, previous, at: self.now, frame, kind });
+        let written = self.written(&kind);
+        self.write(Event { id, previous, at: self.now, frame, kind, written });
+    }
+
+    /// The text of an event's data, where it is not compact.
+    fn written(&self, kind: &EventKind) -> Option<Arc<str>> {
+        if let EventKind::ExecutionStarted { .. } = kind {
+            return self.execution.text.clone();
+        }
+        let spelling = &self.execution.spelling;
+        if spelling.is_empty() { None } else { spelling.text(&kind.data()?).map(Arc::from) }
     }
 
     /// Applies an event and keeps it.
@@ -244,6 +254,7 @@ impl<'a> Stepper<'a> {
             variables: self.execution.frame_variables(id),
             now: self.now,
             seed: Cell::new(self.random.next_u128()),
+            spelled: self.watch.is_some() || !self.execution.spelling.is_empty(),
         }
     }
 }
@@ -255,6 +266,8 @@ pub(crate) struct Surroundings {
     now: Millis,
     /// Each scope draws its own: two fields of one state must not share a UUID.
     seed: Cell<u128>,
+    /// Whether some value is written otherwise than compactly.
+    spelled: bool,
 }
 
 impl Surroundings {
@@ -268,6 +281,28 @@ impl Surroundings {
             now: self.now,
             seed: self.seed.replace(self.seed.get().wrapping_add(0x9E37_79B9_7F4A_7C15)),
         }
+    }
+}
+
+impl Surroundings {
+    /// What a JSONata field gives: a value of its own, also where it is one that was handed in.
+    pub(crate) fn expressed(
+        &self,
+        field: &str,
+        template: &Value,
+        scope: &Scope<'_>,
+    ) -> Result<Value, evaluate::Failure> {
+        let value = jsonata::template(field, template, scope)?;
+        Ok(if self.spelled { compact(&value) } else { value })
+    }
+}
+
+/// A value that is written compactly, whatever it was taken from.
+pub(crate) fn compact(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => Value::array(items.iter().map(compact).collect()),
+        Value::Object(members) => Value::Object(Arc::new(Object::clone(members))),
+        scalar => scalar.clone(),
     }
 }
 
