@@ -10,6 +10,7 @@ pub struct Inspection {
     pub after_parameters: Option<Value>,
     pub after_arguments: Option<Value>,
     pub after_items_path: Option<Value>,
+    pub after_items_pointer: Option<Value>,
     pub after_item_selector: Option<Value>,
     pub result: Option<Value>,
     pub after_result_selector: Option<Value>,

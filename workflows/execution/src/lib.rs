@@ -20,4 +20,4 @@ pub use command::{Command, Env, Identity, Input, Limits, Stage, Status, TaskId, 
 pub use event::{Event, EventKind, Failure, Flavor, FrameId, Millis};
 pub use execution::Execution;
 pub use inspection::Inspection;
-pub use step::{Standing, Trial, TrialSetup, Verdict};
+pub use step::{ItemsRead, Standing, Trial, TrialSetup, Verdict};

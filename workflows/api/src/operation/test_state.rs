@@ -166,6 +166,7 @@ fn inspection(input: &Value, seen: &Inspection, spelling: &Spelling) -> Json {
         ("afterInputPath", data(&seen.after_input_path)),
         ("afterParameters", data(&seen.after_parameters)),
         ("afterItemsPath", data(&seen.after_items_path)),
+        ("afterItemsPointer", data(&seen.after_items_pointer)),
         ("afterItemSelector", data(&seen.after_item_selector)),
         ("result", data(&seen.result)),
         ("afterResultSelector", data(&seen.after_result_selector)),

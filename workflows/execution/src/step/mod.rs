@@ -26,7 +26,7 @@ use crate::execution::Execution;
 use crate::random::Random;
 use crate::state::{Phase, Visit};
 
-pub use trial::{Standing, Trial, TrialSetup, Verdict};
+pub use trial::{ItemsRead, Standing, Trial, TrialSetup, Verdict};
 
 impl Execution {
     /// Decides what `input` means now and applies it; returns the new events in order, already applied.

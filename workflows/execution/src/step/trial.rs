@@ -27,9 +27,18 @@ pub struct TrialSetup {
     /// Attempts that the retrier of the failure has had.
     pub retries: u32,
     /// What the `ItemReader` of a Map has read.
-    pub items: Option<Vec<Value>>,
+    pub items: Option<ItemsRead>,
     /// Iterations of a Map that have failed.
     pub failed_iterations: Option<u64>,
+}
+
+/// The items that the `ItemReader` of a Map has read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ItemsRead {
+    /// The items.
+    pub items: Arc<Vec<Value>>,
+    /// Whether they stood where an `ItemsPointer` leads to.
+    pub pointed: bool,
 }
 
 /// One state, running by itself.
@@ -85,7 +94,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
     context: Option<Value>,
-    items: Option<Vec<Value>>,
+    items: Option<ItemsRead>,
     retries: u32,
     inspection: Inspection,
     failure: Failure,
@@ -344,7 +353,12 @@ impl<'a> Stepper<'a> {
         let surroundings = self.surroundings(id, None);
         let read = self.watch.as_ref().and_then(|watch| watch.items.clone());
         let items = match read {
-            Some(items) => Arc::new(items),
+            Some(ItemsRead { items, pointed }) => {
+                if pointed {
+                    self.note(|inspection| inspection.after_items_pointer = Some(Value::Array(Arc::clone(&items))));
+                }
+                items
+            }
             None => {
                 let items = map::items(map, &input, &surroundings)?;
                 if state.query_language == QueryLanguage::JsonPath {

@@ -1,7 +1,9 @@
 //! One state by itself: what it gives, and what is seen on the way.
 
+use std::sync::Arc;
+
 use asl::{LONE_STATE, Value};
-use execution::{Env, Failure, Inspection, Limits, Standing, Trial, TrialSetup, Verdict};
+use execution::{Env, Failure, Inspection, ItemsRead, Limits, Standing, Trial, TrialSetup, Verdict};
 
 use crate::world::{START, identity};
 
@@ -134,8 +136,11 @@ fn a_map_tolerates_what_it_says() {
     assert_eq!(verdict(&answered(EACH, failed(1), Ok("[]"))), succeeded("[]", None));
     let Verdict::Failed(failure) = verdict(&answered(EACH, failed(2), Ok("[]"))) else { panic!() };
     assert_eq!(failure.error.as_deref(), Some("States.ExceedToleratedFailureThreshold"));
-    let read = TrialSetup { items: Some(vec![Value::Null]), ..setup("{}") };
-    assert_eq!(begin(EACH, read).standing(), Standing::Iterations(1));
+    let items = Some(ItemsRead { items: Arc::new(vec![Value::Null]), pointed: true });
+    let trial = begin(EACH, TrialSetup { items, ..setup("{}") });
+    assert_eq!(trial.standing(), Standing::Iterations(1));
+    let seen = trial.inspection();
+    assert_eq!((seen.after_items_pointer, seen.after_items_path), (Some(value("[null]")), None));
 }
 
 #[test]
