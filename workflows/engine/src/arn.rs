@@ -30,8 +30,8 @@ impl Place {
         self.arn("express", &format!("{machine}:{name}"))
     }
 
-    /// What the ARNs of EXPRESS executions begin with.
-    pub(crate) fn express(&self) -> String {
+    /// What the ARNs of all EXPRESS executions begin with.
+    pub(crate) fn all_express(&self) -> String {
         self.arn("express", "")
     }
 

@@ -83,6 +83,12 @@ pub(crate) fn is_express(arn: &str) -> bool {
     arn.split(':').nth(5) == Some("express")
 }
 
+/// Whether an execution is forgotten after its end: an EXPRESS one that somebody has started. Those of a Map Run, whose
+/// ARNs have the Map's label after a slash, belong to the run.
+pub(crate) fn is_forgotten(arn: &str) -> bool {
+    is_express(arn) && arn.split(':').nth(6).is_some_and(|machine| !machine.contains('/'))
+}
+
 /// The refusal of an operation that the other type of state machine has.
 pub(crate) fn not_supported() -> Error {
     Error::StateMachineTypeNotSupported("This operation is not supported by this type of state machine".to_owned())
@@ -146,7 +152,7 @@ impl Core {
 
     /// Forgets an EXPRESS execution that has ended, unless somebody is still to read its end.
     pub(crate) fn forget(&self, arn: &str) {
-        if !is_express(arn) || self.awaited.lock().contains_key(arn) {
+        if !is_forgotten(arn) || self.awaited.lock().contains_key(arn) {
             return;
         }
         // Where the store has failed, everybody else says so.
@@ -161,9 +167,22 @@ impl Core {
 
     /// Forgets what a crash has left of EXPRESS executions between their end and now.
     pub(crate) fn forget_ended(&self) -> Result<(), crate::store::StoreError> {
-        for record in self.records.executions(&self.place.express())? {
+        for record in self.records.executions(&self.place.all_express())? {
             self.forget(&record.identity.arn);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_started_by_itself_is_forgotten() {
+        let arn = |rest| format!("arn:aws:states:us-east-1:123456789012:{rest}");
+        assert!(is_forgotten(&arn("express:m:e:0")));
+        assert!(is_express(&arn("express:m/Each:e:0")) && !is_forgotten(&arn("express:m/Each:e:0")));
+        assert!(!is_express(&arn("execution:express:e")));
     }
 }

@@ -241,7 +241,7 @@ impl Core {
         let prefix = machine.as_ref().map(|machine| self.place.execution(&machine.name, ""));
         let since = machine.map_or(Millis::MIN, |machine| machine.creation_date);
         let mut records = self.records.executions(prefix.as_deref().unwrap_or_default())?;
-        records.retain(|record| !express::is_express(&record.identity.arn));
+        records.retain(|record| !express::is_forgotten(&record.identity.arn));
         records.retain(|record| record.start_date >= since && status.is_none_or(|status| record.status() == status));
         if named.is_some_and(|named| named.qualifier.is_some()) {
             records.retain(|record| record.version_arn.as_deref() == of || record.alias_arn.as_deref() == of);
