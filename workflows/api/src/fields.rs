@@ -58,6 +58,8 @@ pub(crate) const VERSION_DESCRIPTION: Text = Text::sensitive(0..=256);
 pub(crate) const LONG_ARN: Text = Text::of(1..=2000);
 /// `ClientToken`: 1 to 64 characters.
 pub(crate) const CLIENT_TOKEN: Text = Text::of(1..=64);
+/// `TestStateStateName`: 1 to 80 characters.
+pub(crate) const STATE_NAME: Text = Text::sensitive(1..=80);
 /// `TaskToken`: 1 to 2,048 characters.
 pub(crate) const TASK_TOKEN: Text = Text::of(1..=2048);
 
@@ -151,6 +153,23 @@ impl<'a> Fields<'a> {
         self.shaped(name, "an object", Value::as_object)
     }
 
+    /// The fields of an object, read by `read`; what breaks a constraint in it is named by its place.
+    pub(crate) fn within<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'a>) -> T) -> Option<T> {
+        let members = self.object(name)?;
+        let mut inner = Self::inside(members, format!("{}{name}.", self.place));
+        let found = read(&mut inner);
+        self.absorb(inner);
+        Some(found)
+    }
+
+    /// Takes over what is wrong in a part of the request.
+    fn absorb(&mut self, mut inner: Self) {
+        self.violations.append(&mut inner.violations);
+        if let Some(message) = inner.misshapen {
+            self.misshape(message);
+        }
+    }
+
     /// The objects of a list, each read by `read`; what breaks a constraint in one of them is named by its place.
     pub(crate) fn each<T>(&mut self, name: &str, mut read: impl FnMut(&mut Fields<'a>) -> T) -> Option<Vec<T>> {
         let items = self.shaped(name, "an array", Value::as_array)?;
@@ -163,10 +182,7 @@ impl<'a> Fields<'a> {
             };
             let mut inner = Self::inside(members, format!("{place}."));
             found.push(read(&mut inner));
-            self.violations.append(&mut inner.violations);
-            if let Some(message) = inner.misshapen {
-                self.misshape(message);
-            }
+            self.absorb(inner);
         }
         Some(found)
     }

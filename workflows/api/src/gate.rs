@@ -29,12 +29,20 @@ impl Gate {
 
     /// Lets a request of the operation `name` in, once the gate is open.
     pub(crate) async fn pass(&self, name: &str) -> Option<Passage> {
-        if only_reads(name) {
+        if only_reads(name) || name == WAITS {
             return None;
         }
-        Some(Passage { _one: Arc::clone(&self.0).read_owned().await })
+        Some(self.enter().await)
+    }
+
+    /// Lets a change in, once the gate is open.
+    pub(crate) async fn enter(&self) -> Passage {
+        Passage { _one: Arc::clone(&self.0).read_owned().await }
     }
 }
+
+/// The operation that waits for what it has started: it enters by itself, and for the start alone.
+const WAITS: &str = "StartSyncExecution";
 
 /// Whether an operation changes nothing. A poll changes something only where a task waits for it.
 fn only_reads(name: &str) -> bool {

@@ -116,11 +116,13 @@ fn shown(event: &Event, context: &RenderContext) -> Option<Shown> {
             let role = context.role_arn.as_deref().map(Json::from);
             let alias = context.alias_arn.as_deref().map(Json::from);
             let version = context.version_arn.as_deref().map(Json::from);
-            let started = details().data("input", input).optional("roleArn", role);
+            let started = details().data("input", input, event).optional("roleArn", role);
             let started = started.optional("stateMachineAliasArn", alias).optional("stateMachineVersionArn", version);
             keyed("ExecutionStarted", started)
         }
-        EventKind::ExecutionSucceeded { output } => keyed("ExecutionSucceeded", details().data("output", output)),
+        EventKind::ExecutionSucceeded { output } => {
+            keyed("ExecutionSucceeded", details().data("output", output, event))
+        }
         EventKind::ExecutionFailed(failure) => keyed("ExecutionFailed", details().failure(failure)),
         EventKind::ExecutionTimedOut(failure) => keyed("ExecutionTimedOut", details().failure(failure)),
         EventKind::ExecutionAborted(failure) => keyed("ExecutionAborted", details().failure(failure)),
@@ -128,11 +130,11 @@ fn shown(event: &Event, context: &RenderContext) -> Option<Shown> {
             keyed("ExecutionRedriven", details().plain("redriveCount", *count))
         }
         EventKind::StateEntered { state_type, name, input } => {
-            let entered = details().plain("name", &**name).data("input", input);
+            let entered = details().plain("name", &**name).data("input", input, event);
             (format!("{}StateEntered", state_type.name()), Some(("stateEnteredEventDetails".to_owned(), entered)))
         }
         EventKind::StateExited { state_type, name, output, assigned, .. } => {
-            let exited = details().plain("name", &**name).data("output", output).assigned(assigned);
+            let exited = details().plain("name", &**name).data("output", output, event).assigned(assigned);
             (format!("{}StateExited", state_type.name()), Some(("stateExitedEventDetails".to_owned(), exited)))
         }
         EventKind::StateAborted { state_type } => bare(&format!("{}StateAborted", state_type.name())),
@@ -160,9 +162,11 @@ fn task(event: &Event, context: &RenderContext) -> Option<Shown> {
             let worker = worker_name.as_deref().map(Json::from);
             keyed(&family(*flavor, "Started"), details(*flavor).optional("workerName", worker))
         }
-        EventKind::TaskSubmitted { output } => keyed("TaskSubmitted", details(Flavor::Service).data("output", output)),
+        EventKind::TaskSubmitted { output } => {
+            keyed("TaskSubmitted", details(Flavor::Service).data("output", output, event))
+        }
         EventKind::TaskSucceeded { flavor, output } => {
-            keyed(&family(*flavor, "Succeeded"), details(*flavor).data("output", output))
+            keyed(&family(*flavor, "Succeeded"), details(*flavor).data("output", output, event))
         }
         EventKind::TaskFailed { flavor, failure } => {
             keyed(&family(*flavor, "Failed"), details(*flavor).failure(failure))
@@ -185,11 +189,11 @@ fn scheduled(event: &Event, context: &RenderContext) -> Option<Details> {
     let details = Details::new(context);
     let details = match flavor {
         Flavor::Service => {
-            let text = parameters.to_string();
+            let text = text(parameters, event);
             let parameters = if context.without_data { "" } else { &text };
             details.integration(resource).plain("region", &*context.region).plain("parameters", parameters)
         }
-        Flavor::Lambda | Flavor::Activity => details.plain("resource", &**resource).data("input", parameters),
+        Flavor::Lambda | Flavor::Activity => details.plain("resource", &**resource).data("input", parameters, event),
     };
     let heartbeat = heartbeat_seconds.filter(|_| *flavor != Flavor::Lambda);
     let credentials = credentials.as_ref().filter(|_| *flavor != Flavor::Activity);
@@ -199,6 +203,11 @@ fn scheduled(event: &Event, context: &RenderContext) -> Option<Details> {
             .optional("heartbeatInSeconds", heartbeat.map(Json::from))
             .optional("taskCredentials", credentials.and_then(task_credentials)),
     )
+}
+
+/// The text of an event's data.
+fn text(value: &Value, event: &Event) -> String {
+    event.written.as_deref().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// `Credentials` as history shows them: the role under its API name.
@@ -276,11 +285,11 @@ impl Details {
     }
 
     /// A value as JSON text, with the note beside it that nothing of it was cut off.
-    fn data(self, key: &str, value: &Value) -> Self {
+    fn data(self, key: &str, value: &Value, event: &Event) -> Self {
         if self.without_data {
             return self;
         }
-        self.plain(key, value.to_string()).plain(&format!("{key}Details"), json!({ "truncated": false }))
+        self.plain(key, text(value, event)).plain(&format!("{key}Details"), json!({ "truncated": false }))
     }
 
     fn failure(self, failure: &Failure) -> Self {

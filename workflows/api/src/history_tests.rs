@@ -3,7 +3,7 @@ use asl::StateType;
 use super::*;
 
 fn event(id: u64, kind: EventKind) -> Event {
-    Event { id, previous: id.saturating_sub(1), at: 1_700_000_000_123, frame: FrameId(0), kind }
+    Event { id, previous: id.saturating_sub(1), at: 1_700_000_000_123, frame: FrameId(0), kind, written: None }
 }
 
 fn value(text: &str) -> Value {

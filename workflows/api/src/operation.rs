@@ -7,6 +7,7 @@ mod execution_history;
 mod state_machine;
 mod tag;
 mod task;
+mod test_state;
 mod validation;
 mod version;
 
@@ -95,10 +96,10 @@ pub const OPERATIONS: [Operation; 37] = [
     Operation::served("SendTaskHeartbeat", |context, fields| Box::pin(task::heartbeat(context, fields))),
     Operation::served("SendTaskSuccess", |context, fields| Box::pin(task::succeed(context, fields))),
     Operation::served("StartExecution", |context, fields| Box::pin(execution::start(context, fields))),
-    Operation::refused("StartSyncExecution"),
+    Operation::served("StartSyncExecution", |context, fields| Box::pin(execution::start_sync(context, fields))),
     Operation::served("StopExecution", |context, fields| Box::pin(execution::stop(context, fields))),
     Operation::served("TagResource", |context, fields| Box::pin(tag::tag(context, fields))),
-    Operation::refused("TestState"),
+    Operation::served("TestState", |context, fields| Box::pin(test_state::test(context, fields))),
     Operation::served("UntagResource", |context, fields| Box::pin(tag::untag(context, fields))),
     Operation::refused("UpdateMapRun"),
     Operation::served("UpdateStateMachine", |context, fields| Box::pin(state_machine::update(context, fields))),
@@ -145,6 +146,6 @@ mod tests {
 
     #[test]
     fn the_operations_of_the_first_form_are_served() {
-        assert_eq!(OPERATIONS.iter().filter(|operation| operation.is_served()).count(), 32);
+        assert_eq!(OPERATIONS.iter().filter(|operation| operation.is_served()).count(), 34);
     }
 }

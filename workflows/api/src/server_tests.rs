@@ -194,7 +194,7 @@ async fn refusals_carry_the_exception_and_name_the_field() {
         ("CreateActivity", json!({ "name": "a b" }), "InvalidName", "Invalid Name: 'a b'"),
         ("SendTaskSuccess", json!({ "taskToken": "t", "output": "{" }), "InvalidOutput", "Unexpected end-of-input"),
         ("SendTaskHeartbeat", json!({ "taskToken": "t" }), "InvalidToken", "Invalid"),
-        ("TestState", json!({}), "UnknownOperationException", "TestState"),
+        ("TestState", json!({}), "ValidationException", "Value null at 'definition'"),
         ("Fly", json!({}), "UnknownOperationException", "'Fly'"),
     ] {
         let (refused, told) = client.refused(operation, body).await;
@@ -390,4 +390,67 @@ async fn an_execution_that_failed_is_redriven() {
     let (code, message) = client.refused("RedriveExecution", json!({ "clientToken": "" })).await;
     assert_eq!(code, "ValidationException");
     assert!(message.contains("'executionArn'") && message.contains("'clientToken'"), "{message}");
+}
+
+#[tokio::test]
+async fn a_state_is_tried_and_what_it_hands_through_keeps_its_spaces() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let state = json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "InputPath": "$.a",
+        "ResultPath": null, "OutputPath": "$.a", "Next": "N",
+        "Retry": [{ "ErrorEquals": ["E"], "IntervalSeconds": 2 }] })
+    .to_string();
+    let tried = |mock: Json| {
+        json!({ "definition": state, "input": r#"{"a": [1, 2]}"#, "inspectionLevel": "DEBUG", "mock": mock,
+            "stateConfiguration": { "retrierRetryCount": 1 } })
+    };
+    let answer = client.done("TestState", tried(json!({ "result": r#"{ "Payload" : {} }"# }))).await;
+    assert_eq!((&answer["status"], &answer["output"]), (&json!("SUCCEEDED"), &json!("[1, 2]")));
+    assert_eq!(answer["nextState"], "N");
+    let seen = json!({ "input": r#"{"a": [1, 2]}"#, "afterInputPath": "[1, 2]", "afterParameters": "[1, 2]",
+        "result": r#"{ "Payload" : {} }"#, "afterResultSelector": r#"{ "Payload" : {} }"#,
+        "afterResultPath": r#"{"a": [1, 2]}"# });
+    assert_eq!(answer["inspectionData"], seen);
+    let answer = client.done("TestState", tried(json!({ "errorOutput": { "error": "E", "cause": "c" } }))).await;
+    let status = [&answer["status"], &answer["error"], &answer["cause"]];
+    assert_eq!(status, [&json!("RETRIABLE"), &json!("E"), &json!("c")]);
+    let details = json!({ "retryIndex": 0, "retryBackoffIntervalSeconds": 4 });
+    assert_eq!(answer["inspectionData"]["errorDetails"], details);
+    assert!(answer.get("output").is_none() && answer.get("nextState").is_none());
+
+    for (mock, wanted) in [
+        (json!({ "result": "{" }), "Mocked result must be valid JSON"),
+        (json!({ "errorOutput": {} }), "Value null at 'mock.errorOutput.error' failed to satisfy constraint"),
+        (json!({ "result": "{}", "fieldValidationMode": "LAX" }), "Value 'LAX' at 'mock.fieldValidationMode' failed"),
+    ] {
+        let (code, message) = client.refused("TestState", tried(mock)).await;
+        assert_eq!(code, "ValidationException");
+        assert!(message.contains(wanted), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_synchronous_execution_answers_its_end_and_its_bill() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/r");
+    let new = json!({ "name": "x", "roleArn": role, "definition": pass().to_string(), "type": "EXPRESS" });
+    let machine = client.done("CreateStateMachine", new).await["stateMachineArn"].clone();
+    let start = json!({ "stateMachineArn": machine, "name": "e", "input": "{}", "traceHeader": "t" });
+    let mut answer = client.done("StartSyncExecution", start).await;
+    let arn = answer["executionArn"].take();
+    assert!(arn.as_str().unwrap().contains(":express:x:e:"), "{arn}");
+    let wanted = json!({
+        "executionArn": null, "stateMachineArn": machine, "name": "e", "status": "SUCCEEDED", "traceHeader": "t",
+        "startDate": 1_700_000_000.0, "stopDate": 1_700_000_000.0,
+        "input": "{}", "inputDetails": { "included": true },
+        "output": r#"{"done":true}"#, "outputDetails": { "included": true },
+        "billingDetails": { "billedMemoryUsedInMB": 64, "billedDurationInMilliseconds": 100 },
+    });
+    assert_eq!(answer, wanted);
+    let (code, _) = client.refused("GetExecutionHistory", json!({ "executionArn": arn })).await;
+    assert_eq!(code, "InvalidArn");
+    let standard = client.machine("s", &pass()).await;
+    let (code, _) = client.refused("StartSyncExecution", json!({ "stateMachineArn": standard })).await;
+    assert_eq!(code, "StateMachineTypeNotSupported");
 }

@@ -20,6 +20,7 @@ mod graph;
 mod lint;
 mod machine;
 mod parse;
+mod spelling;
 mod state;
 mod transition;
 mod value;
@@ -35,6 +36,7 @@ pub use definition::{
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use express::check_express;
 pub use format::format;
-pub use parse::{Parsed, parse};
+pub use parse::{LONE_STATE, Parsed, parse, parse_state};
+pub use spelling::Spelling;
 pub use value::{Object, Value};
 pub use visit::Visited;

@@ -46,7 +46,8 @@ pub(crate) fn nested(mut fields: Fields<'_>, outer: &Outer) -> Machine {
     machine
 }
 
-fn read_states<'a>(states: &Fields<'a>, raw: &'a Object, outer: &Outer) -> IndexMap<Arc<str>, State> {
+/// Reads states; where they lead to is checked by whoever has the whole machine.
+pub(crate) fn read_states<'a>(states: &Fields<'a>, raw: &'a Object, outer: &Outer) -> IndexMap<Arc<str>, State> {
     let inner = Outer { language: outer.language, variables: variable::visible(states, raw, outer) };
     let mut read = IndexMap::with_capacity(raw.len());
     for (name, value) in raw {

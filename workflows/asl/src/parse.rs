@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::fields::Fields;
-use crate::{Code, Definition, Diagnostic, QueryLanguage, Severity, Value, document, lint, machine};
+use crate::{Code, Definition, Diagnostic, Machine, Object, QueryLanguage, Severity, Value, document, lint, machine};
 
 /// What [`parse`] found.
 #[derive(Clone, Debug)]
@@ -42,6 +42,19 @@ pub fn parse(text: &str) -> Parsed {
     Parsed { definition, diagnostics }
 }
 
+/// The name of a state whose definition is all there is.
+pub const LONE_STATE: &str = "StateName";
+
+/// Reads the definition of one state: a definition of that state alone, called [`LONE_STATE`]. Where it leads to is
+/// not looked for; everything else is checked as in [`parse`].
+#[must_use]
+pub fn parse_state(text: &str) -> Parsed {
+    let parser = Parser::default();
+    let definition = parser.lone_state(text);
+    let diagnostics = parser.diagnostics.into_inner();
+    Parsed { definition: definition.filter(|_| diagnostics.is_empty()), diagnostics }
+}
+
 /// State of one parse, shared by all readers.
 #[derive(Default)]
 pub(crate) struct Parser {
@@ -73,6 +86,24 @@ impl Parser {
     }
 
     fn definition(&self, text: &str) -> Option<Definition> {
+        let members = self.object(text)?;
+        let mut fields = Fields::new(self, String::new(), &members, QueryLanguage::JsonPath);
+        let definition = Self::top_level(&mut fields);
+        fields.finish();
+        Some(definition)
+    }
+
+    fn lone_state(&self, text: &str) -> Option<Definition> {
+        let state = self.object(text)?;
+        let states = Object::from_iter([(Arc::from(LONE_STATE), Value::Object(state))]);
+        let fields = Fields::new(self, "/States".to_owned(), &states, QueryLanguage::JsonPath);
+        let outer = machine::Outer { language: QueryLanguage::JsonPath, variables: HashSet::new() };
+        let machine = Machine { start_at: LONE_STATE.into(), states: machine::read_states(&fields, &states, &outer) };
+        Some(Definition { comment: None, query_language: QueryLanguage::JsonPath, timeout_seconds: None, machine })
+    }
+
+    /// The members of the object that the text must be.
+    fn object(&self, text: &str) -> Option<Arc<Object>> {
         if text.trim().is_empty() {
             return self.not_an_object();
         }
@@ -92,14 +123,13 @@ impl Parser {
             let message = format!("Duplicate field '{key}'; every field of an object needs a name of its own");
             self.report(Diagnostic::error(Code::InvalidJsonDescription, message, location));
         }
-        let Value::Object(members) = &document.value else { return self.not_an_object() };
-        let mut fields = Fields::new(self, String::new(), members, QueryLanguage::JsonPath);
-        let definition = Self::top_level(&mut fields);
-        fields.finish();
-        Some(definition)
+        match document.value {
+            Value::Object(members) => Some(members),
+            _ => self.not_an_object(),
+        }
     }
 
-    fn not_an_object(&self) -> Option<Definition> {
+    fn not_an_object<T>(&self) -> Option<T> {
         self.report(Diagnostic {
             severity: Severity::Error,
             code: Code::SchemaValidationFailed,
@@ -118,5 +148,24 @@ impl Parser {
         let timeout_seconds = fields.integer("TimeoutSeconds", 0..=MAX_SECONDS);
         let machine = machine::read(fields, &machine::Outer { language: query_language, variables: HashSet::new() });
         Definition { comment, query_language, timeout_seconds, machine }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lone_state_may_lead_anywhere_and_is_checked_otherwise() {
+        let parsed = parse_state(r#"{"Type": "Pass", "Next": "Elsewhere"}"#);
+        assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
+        assert!(parsed.definition.unwrap().machine.states.contains_key(LONE_STATE));
+        let messages = |text| parse_state(text).diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let unknown = ["SCHEMA_VALIDATION_FAILED: Field 'Foo' is not supported at /States/StateName"];
+        assert_eq!(messages(r#"{"Type": "Succeed", "Foo": 1}"#), unknown);
+        assert_eq!(messages("[]"), ["SCHEMA_VALIDATION_FAILED: Definition must be a valid JSON object at null"]);
+        let inner = r#"{"Type": "Parallel", "End": true,
+            "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"}}}]}"#;
+        assert!(messages(inner)[0].starts_with("MISSING_TRANSITION_TARGET"), "{:?}", messages(inner));
     }
 }

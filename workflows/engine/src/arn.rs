@@ -25,6 +25,16 @@ impl Place {
         self.arn("execution", &format!("{machine}:{name}"))
     }
 
+    /// What the ARN of an EXPRESS execution called `name` of the state machine `machine` begins with.
+    pub(crate) fn express_of(&self, machine: &str, name: &str) -> String {
+        self.arn("express", &format!("{machine}:{name}"))
+    }
+
+    /// What the ARNs of all EXPRESS executions begin with.
+    pub(crate) fn all_express(&self) -> String {
+        self.arn("express", "")
+    }
+
     fn arn(&self, kind: &str, rest: &str) -> String {
         format!("arn:aws:states:{}:{}:{kind}:{rest}", self.region, self.account)
     }

@@ -18,6 +18,7 @@ use crate::arn::Place;
 use crate::call::Calls;
 use crate::engine::Config;
 use crate::entropy;
+use crate::express::Awaited;
 use crate::histories::Histories;
 use crate::integration::World;
 use crate::registry::Machines;
@@ -37,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) activities: Arc<Activities>,
     pub(crate) timers: Arc<Timers>,
     pub(crate) waiters: Waiters,
+    pub(crate) awaited: Awaited,
     pub(crate) histories: Histories,
     pub(crate) calls: Calls,
     pub(crate) world: Arc<World>,
@@ -201,6 +203,7 @@ impl Core {
         self.runtime.spawn(async move {
             let live = slot.and_then(|slot| slot.live.lock().ok()?.take());
             if let (Some(core), Some(live)) = (me.upgrade(), live) {
+                core.forget(&live.record.identity.arn);
                 core.finish_deletion(&live.record.identity.state_machine_arn).await;
             }
         });

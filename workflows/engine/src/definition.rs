@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Code, Definition, Diagnostic, Kind, Machine, Map, ProcessorMode, State};
+use asl::{Code, Definition, Diagnostic, ExecutionType, Kind, Machine, Map, ProcessorMode, State};
 
 use crate::exception::Error;
 use crate::integration;
@@ -20,14 +20,19 @@ pub(crate) fn check(text: &str) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// The definition, where it has no errors and this engine runs all of it.
+/// The definition, where it has no errors as one of this type and this engine runs all of it.
 ///
 /// # Errors
 /// `InvalidDefinition`, with every reason.
-pub(crate) fn accept(text: &str) -> Result<Arc<Definition>, Error> {
+pub(crate) fn accept(text: &str, kind: ExecutionType) -> Result<Arc<Definition>, Error> {
     let (definition, diagnostics) = read(text);
-    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(ToString::to_string);
-    let definition = definition.ok_or_else(|| Error::InvalidDefinition(errors.collect::<Vec<_>>().join(", ")))?;
+    let definition = definition.ok_or_else(|| refusal(&diagnostics))?;
+    if kind == ExecutionType::Express {
+        let problems = asl::check_express(&definition);
+        if !problems.is_empty() {
+            return Err(refusal(&problems));
+        }
+    }
     let lacking = lacking(&definition);
     if lacking.is_empty() {
         return Ok(Arc::new(definition));
@@ -37,9 +42,35 @@ pub(crate) fn accept(text: &str) -> Result<Arc<Definition>, Error> {
     Err(Error::InvalidDefinition(format!("AWS accepts this definition; this engine does not run it yet: {reasons}")))
 }
 
+/// The state of a definition that is to be tried: the one that `name` names, or the only one, where the text is a
+/// state's.
+///
+/// # Errors
+/// `InvalidDefinition`, with every reason; `ValidationException` where there is no state of this name.
+pub(crate) fn state(text: &str, name: Option<&str>) -> Result<State, Error> {
+    let parsed = if name.is_some() { asl::parse(text) } else { asl::parse_state(text) };
+    let (definition, diagnostics) = checked(parsed);
+    let definition = definition.ok_or_else(|| refusal(&diagnostics))?;
+    let mut found = None;
+    definition.visit(&mut |visited| {
+        if **visited.name == *name.unwrap_or(asl::LONE_STATE) && found.is_none() {
+            found = Some(visited.state.clone());
+        }
+    });
+    found.ok_or_else(|| Error::Validation("State not found in definition".to_owned()))
+}
+
+fn refusal(diagnostics: &[Diagnostic]) -> Error {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).map(ToString::to_string);
+    Error::InvalidDefinition(errors.collect::<Vec<_>>().join(", "))
+}
+
 /// Every problem of a definition, and the definition where it has no errors.
 fn read(text: &str) -> (Option<Definition>, Vec<Diagnostic>) {
-    let mut parsed = asl::parse(text);
+    checked(asl::parse(text))
+}
+
+fn checked(mut parsed: asl::Parsed) -> (Option<Definition>, Vec<Diagnostic>) {
     if let Some(definition) = &parsed.definition {
         parsed.diagnostics.extend(evaluate::check(definition));
         parsed.diagnostics.extend(unknown_resources(definition));
@@ -123,11 +154,11 @@ mod tests {
 
     #[test]
     fn a_distributed_map_is_refused_and_not_run_inline() {
-        let refused = accept(&map(DISTRIBUTED, "")).unwrap_err().to_string();
+        let refused = accept(&map(DISTRIBUTED, ""), ExecutionType::Standard).unwrap_err().to_string();
         let wanted = "AWS accepts this definition; this engine does not run it yet: a Map in Mode DISTRIBUTED; use \
                       Mode INLINE at /States/Each/ItemProcessor/ProcessorConfig";
         assert!(refused.contains(wanted), "{refused}");
-        assert!(accept(&map(r#""Mode":"INLINE""#, "")).is_ok());
+        assert!(accept(&map(r#""Mode":"INLINE""#, ""), ExecutionType::Standard).is_ok());
     }
 
     #[test]
@@ -136,7 +167,9 @@ mod tests {
             r#","ItemReader":{"Resource":"arn:aws:states:::s3:getObject","Parameters":{"Bucket":"b","Key":"k"}}"#;
         let batcher = r#","ItemBatcher":{"MaxItemsPerBatch":10}"#;
         let writer = r#","ResultWriter":{"Resource":"arn:aws:states:::s3:putObject","Parameters":{"Bucket":"b"}}"#;
-        let refused = accept(&map(DISTRIBUTED, &format!("{reader}{batcher}{writer}"))).unwrap_err().to_string();
+        let refused = accept(&map(DISTRIBUTED, &format!("{reader}{batcher}{writer}")), ExecutionType::Standard)
+            .unwrap_err()
+            .to_string();
         for field in ["ProcessorConfig", "ItemReader", "ItemBatcher", "ResultWriter"] {
             assert!(refused.contains(&format!("/States/Each/{field}")) || field == "ProcessorConfig", "{refused}");
         }
@@ -156,7 +189,7 @@ mod tests {
         let text = format!(
             r#"{{"StartAt":"Both","States":{{"Both":{{"Type":"Parallel","End":true,"Branches":[{inner}]}}}}}}"#
         );
-        let refused = accept(&text).unwrap_err().to_string();
+        let refused = accept(&text, ExecutionType::Standard).unwrap_err().to_string();
         assert!(refused.contains("/States/Both/Branches[0]/States/Each/"), "{refused}");
     }
 }

@@ -250,6 +250,27 @@ pub struct Started {
     pub start_date: Millis,
 }
 
+/// The input of an execution that is to be started: a value, and its text where it came as one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Given {
+    pub(crate) value: Value,
+    pub(crate) text: Option<Arc<str>>,
+}
+
+impl Given {
+    /// A value that was read from `text`.
+    #[must_use]
+    pub fn written(value: Value, text: &str) -> Self {
+        Self { value, text: Some(text.into()) }
+    }
+}
+
+impl From<Value> for Given {
+    fn from(value: Value) -> Self {
+        Self { value, text: None }
+    }
+}
+
 /// What `DescribeExecution` answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecutionDescription {
@@ -279,10 +300,32 @@ pub struct ExecutionDescription {
     pub redrive_obstacle: Option<String>,
     /// Its input; absent in listings.
     pub input: Option<Value>,
+    /// The input's text, where it is not compact.
+    pub input_text: Option<Arc<str>>,
     /// Its output, where it has succeeded; absent in listings.
     pub output: Option<Value>,
+    /// The output's text, where it is not compact.
+    pub output_text: Option<Arc<str>>,
     /// Error and cause, where it ended otherwise and has any; absent in listings. A time-out of the execution has none.
     pub failure: Option<Failure>,
+}
+
+impl ExecutionDescription {
+    /// The input as text.
+    #[must_use]
+    pub fn written_input(&self) -> Option<String> {
+        written(self.input.as_ref(), self.input_text.as_deref())
+    }
+
+    /// The output as text.
+    #[must_use]
+    pub fn written_output(&self) -> Option<String> {
+        written(self.output.as_ref(), self.output_text.as_deref())
+    }
+}
+
+fn written(value: Option<&Value>, text: Option<&str>) -> Option<String> {
+    value.map(|value| text.map_or_else(|| value.to_string(), str::to_owned))
 }
 
 /// An activity.

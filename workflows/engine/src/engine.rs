@@ -12,13 +12,15 @@ use crate::clock::Clock;
 use crate::core::Core;
 use crate::definition;
 use crate::description::{
-    Activity, ActivityTask, ExecutionDescription, NewStateMachine, SavedStateMachine, Started, StateMachine,
+    Activity, ActivityTask, ExecutionDescription, Given, NewStateMachine, SavedStateMachine, Started, StateMachine,
     StateMachineChange, Tag,
 };
 use crate::exception::Error;
+use crate::express::SyncExecution;
 use crate::idle::Idle;
 use crate::recovery;
 use crate::store::{StoreError, write};
+use crate::trial::{StateTest, TestedState};
 
 /// How an engine is set up.
 #[derive(Clone, Debug)]
@@ -180,9 +182,23 @@ impl Engine {
         &self,
         machine_arn: &str,
         name: Option<String>,
-        input: Value,
+        input: impl Into<Given>,
     ) -> Result<Started, Error> {
-        self.core.start(machine_arn, name, input, None).await
+        self.core.start(machine_arn, name, input.into(), None).await
+    }
+
+    /// Starts an EXPRESS execution to wait for; nothing is kept of it after its end.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `InvalidName`, `ValidationException`, `StateMachineDoesNotExist`, `StateMachineDeleting`,
+    /// `StateMachineTypeNotSupported`.
+    pub async fn start_sync_execution(
+        &self,
+        machine_arn: &str,
+        name: Option<String>,
+        input: impl Into<Given>,
+    ) -> Result<SyncExecution, Error> {
+        self.core.start_sync(machine_arn, name, input.into()).await
     }
 
     /// Stops an execution and answers when it ended; one that has ended stays as it is.
@@ -243,6 +259,14 @@ impl Engine {
     /// `InvalidArn`, `ExecutionDoesNotExist`.
     pub fn history(&self, arn: &str) -> Result<Arc<Vec<Event>>, Error> {
         self.core.history(arn)
+    }
+
+    /// Tries one state of a definition; what is mocked needs no service.
+    ///
+    /// # Errors
+    /// `InvalidDefinition`, `ValidationException`.
+    pub async fn test_state(&self, test: StateTest) -> Result<TestedState, Error> {
+        self.core.test_state(test).await
     }
 
     /// Creates an activity; the same name again answers the same activity, with the tags that it has.

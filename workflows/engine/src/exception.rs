@@ -25,6 +25,9 @@ pub enum Error {
     /// The definition has errors: all of them, joined by commas.
     #[error("Invalid State Machine Definition: '{0}'")]
     InvalidDefinition(String),
+    /// The definition is good, but not for this operation.
+    #[error("{0}")]
+    UnsupportedDefinition(String),
     /// The execution's input is too large.
     #[error("Invalid State Machine Execution Input: '{0}'")]
     InvalidExecutionInput(String),
@@ -91,7 +94,7 @@ impl Error {
             Self::ExecutionNotRedrivable(_) => "ExecutionNotRedrivable",
             Self::ExecutionDoesNotExist(_) => "ExecutionDoesNotExist",
             Self::InvalidArn(_) => "InvalidArn",
-            Self::InvalidDefinition(_) => "InvalidDefinition",
+            Self::InvalidDefinition(_) | Self::UnsupportedDefinition(_) => "InvalidDefinition",
             Self::InvalidExecutionInput(_) => "InvalidExecutionInput",
             Self::InvalidName(_) => "InvalidName",
             Self::InvalidOutput(_) => "InvalidOutput",

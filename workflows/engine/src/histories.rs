@@ -67,7 +67,8 @@ mod tests {
     use crate::store::write;
 
     fn events(ids: std::ops::RangeInclusive<u64>) -> Vec<Event> {
-        let event = |id| Event { id, previous: 0, at: 0, frame: FrameId(0), kind: EventKind::MapStateSucceeded };
+        let event =
+            |id| Event { id, previous: 0, at: 0, frame: FrameId(0), kind: EventKind::MapStateSucceeded, written: None };
         ids.map(event).collect()
     }
 

@@ -7,6 +7,7 @@ mod lambda;
 mod resource;
 mod sdk;
 mod sfn;
+mod shape;
 mod sns;
 mod sqs;
 mod states;
@@ -19,8 +20,8 @@ use execution::{Failure, Flavor, TaskOrder};
 use crate::aws::{Client, Reply};
 use crate::core::Core;
 use crate::engine::Config;
-use resource::{Integration, Pattern};
-pub(crate) use resource::{child_of, is_known};
+pub(crate) use resource::{Integration, Pattern, child_of, is_known};
+pub(crate) use shape::check as check_answer;
 pub(crate) use states::refused;
 
 /// What came of a call.

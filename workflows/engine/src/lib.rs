@@ -16,6 +16,7 @@ mod description;
 mod engine;
 mod entropy;
 mod exception;
+mod express;
 mod histories;
 mod idle;
 mod integration;
@@ -31,17 +32,20 @@ mod task;
 mod test_server;
 mod timer;
 mod token;
+mod trial;
 mod version;
 mod waiter;
 
 pub use clock::Clock;
 pub use description::{
-    Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, MachineStatus, NewStateMachine,
-    NewStateMachineAlias, Publish, Revision, Route, SavedStateMachine, Started, StateMachine, StateMachineAlias,
-    StateMachineChange, StateMachineVersion, Tag, VariableReferences,
+    Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, Given, MachineStatus,
+    NewStateMachine, NewStateMachineAlias, Publish, Revision, Route, SavedStateMachine, Started, StateMachine,
+    StateMachineAlias, StateMachineChange, StateMachineVersion, Tag, VariableReferences,
 };
 pub use engine::{Config, Engine, OpenError};
 pub use exception::Error;
+pub use express::{SyncExecution, billed};
 pub use idle::Idle;
 pub use recovery::resumed_clock;
 pub use store::StoreError;
+pub use trial::{FieldValidation, Mock, StateConfiguration, StateTest, TestedState};

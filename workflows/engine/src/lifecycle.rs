@@ -3,23 +3,25 @@
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, MutexGuard};
 
-use asl::Value;
+use asl::{ExecutionType, Value};
 use execution::{Event, EventKind, Execution, Failure, Identity, Input, Millis, Status};
 
 use crate::alias::Target;
 use crate::arn::{self, MachineArn};
 use crate::core::{Core, Live, Slot};
-use crate::description::{ExecutionDescription, ExecutionStateMachine, Revision, Started, StateMachine};
+use crate::description::{ExecutionDescription, ExecutionStateMachine, Given, Revision, Started, StateMachine};
 use crate::entropy;
 use crate::exception::Error;
+use crate::express;
 use crate::store::{Digest, ExecutionRecord, Origin, Ticket, digest, write};
 
 /// An execution that is to be started.
-struct Start {
-    target: Target,
-    arn: Arc<str>,
+pub(crate) struct Start {
+    pub(crate) target: Target,
+    pub(crate) arn: Arc<str>,
     name: Arc<str>,
     input: Value,
+    text: Option<Arc<str>>,
     digest: Digest,
     origin: Option<Origin>,
 }
@@ -30,7 +32,7 @@ impl Core {
         &self,
         machine_arn: &str,
         name: Option<String>,
-        input: Value,
+        input: Given,
         origin: Option<Origin>,
     ) -> Result<Started, Error> {
         let (started, ticket) = self.begin_or_find(machine_arn, name, input, origin)?;
@@ -43,13 +45,26 @@ impl Core {
         &self,
         machine_arn: &str,
         name: Option<String>,
-        input: Value,
+        input: Given,
         origin: Option<Origin>,
     ) -> Result<(Started, Ticket), Error> {
+        self.place(self.prepare(machine_arn, name, input, origin)?)
+    }
+
+    /// Checks what an execution is to be started with, and makes its name and its ARN.
+    pub(crate) fn prepare(
+        &self,
+        machine_arn: &str,
+        name: Option<String>,
+        input: Given,
+        origin: Option<Origin>,
+    ) -> Result<Start, Error> {
         let target = self.target(machine_arn)?;
         let name = name.unwrap_or_else(entropy::uuid);
         arn::check_name(&name)?;
+        let Given { value: input, text: written } = input;
         let text = input.to_string();
+        let written = written.filter(|written| **written != *text);
         let most = self.config.limits.payload_bytes;
         if text.len() > most {
             return Err(Error::Validation(format!(
@@ -57,12 +72,20 @@ impl Core {
                  less than or equal to {most}"
             )));
         }
-        let arn = self.place.execution(&target.machine.name, &name).into();
-        self.place(Start { target, arn, name: name.into(), input, digest: digest(&text), origin })
+        let machine = &target.machine;
+        let arn = match machine.kind {
+            ExecutionType::Standard => self.place.execution(&machine.name, &name),
+            // Each is another: a name is not used up.
+            ExecutionType::Express => {
+                let suffix = express::suffix(origin.as_ref());
+                format!("{}:{suffix}", self.place.express_of(&machine.name, &name))
+            }
+        };
+        Ok(Start { target, arn: arn.into(), name: name.into(), input, text: written, digest: digest(&text), origin })
     }
 
     /// Begins the execution in a place of its own, or finds the one that has it.
-    fn place(&self, start: Start) -> Result<(Started, Ticket), Error> {
+    pub(crate) fn place(&self, start: Start) -> Result<(Started, Ticket), Error> {
         loop {
             let slot = Arc::new(Slot::default());
             // Whoever finds the place waits for what becomes of it.
@@ -129,7 +152,8 @@ impl Core {
             redrives: None,
         };
         Live {
-            execution: Execution::new(identity, start.input.clone(), self.config.limits),
+            execution: Execution::new(identity, start.input.clone(), self.limits(&start.arn))
+                .written(start.text.clone()),
             definition: Arc::clone(&machine.parsed),
             record,
             written: 0,
@@ -166,13 +190,19 @@ impl Core {
 
     /// An execution with its input and its end.
     pub(crate) fn describe(&self, arn: &str) -> Result<ExecutionDescription, Error> {
-        let record = self.record(arn)?;
-        let mut description = summary(&record);
+        self.description(&self.record(arn)?)
+    }
+
+    /// What a record and its journal say.
+    pub(crate) fn description(&self, record: &ExecutionRecord) -> Result<ExecutionDescription, Error> {
+        let mut description = summary(record);
         if let Some((first, last)) = self.records.journal_ends(record.number)? {
             if let EventKind::ExecutionStarted { input, .. } = first.kind {
                 description.input = Some(input);
+                description.input_text = first.written;
             }
-            description.redrive_obstacle = self.obstacle(&record, last.id);
+            description.redrive_obstacle = self.obstacle(record, last.id);
+            description.output_text.clone_from(&last.written);
             (description.output, description.failure) = end(last);
         }
         Ok(description)
@@ -205,9 +235,13 @@ impl Core {
         let of = machine;
         let named = of.map(arn::machine).transpose()?;
         let machine = named.map(|named| self.qualified(&named, of.unwrap_or_default())).transpose()?;
+        if machine.as_ref().is_some_and(|machine| machine.kind == ExecutionType::Express) {
+            return Err(express::not_supported());
+        }
         let prefix = machine.as_ref().map(|machine| self.place.execution(&machine.name, ""));
         let since = machine.map_or(Millis::MIN, |machine| machine.creation_date);
         let mut records = self.records.executions(prefix.as_deref().unwrap_or_default())?;
+        records.retain(|record| !express::is_forgotten(&record.identity.arn));
         records.retain(|record| record.start_date >= since && status.is_none_or(|status| record.status() == status));
         if named.is_some_and(|named| named.qualifier.is_some()) {
             records.retain(|record| record.version_arn.as_deref() == of || record.alias_arn.as_deref() == of);
@@ -249,7 +283,9 @@ fn summary(record: &ExecutionRecord) -> ExecutionDescription {
         redrive_date: record.redrives.as_ref().map(|redrives| redrives.last),
         redrive_obstacle: None,
         input: None,
+        input_text: None,
         output: None,
+        output_text: None,
         failure: None,
     }
 }

@@ -84,11 +84,7 @@ impl Core {
     pub(crate) async fn create_machine(&self, new: NewStateMachine) -> Result<SavedStateMachine, Error> {
         arn::check_name(&new.name)?;
         check_role(&new.role_arn)?;
-        if new.kind == ExecutionType::Express {
-            let message = "Express state machines are not supported yet: create one of type STANDARD";
-            return Err(Error::StateMachineTypeNotSupported(message.to_owned()));
-        }
-        let parsed = accept(&new.definition)?;
+        let parsed = accept(&new.definition, new.kind)?;
         let tags = tag::merged(Vec::new(), new.tags.clone())?;
         let arn = self.place.machine(&new.name);
         let _change = self.changes.lock().await;
@@ -143,7 +139,7 @@ impl Core {
             return Err(Error::MissingRequiredParameter(message.to_owned()));
         }
         if let Some(definition) = definition {
-            new.parsed = accept(&definition)?;
+            new.parsed = accept(&definition, old.kind)?;
             new.definition = definition.into();
         }
         if let Some(role_arn) = role_arn {
@@ -208,8 +204,8 @@ impl Core {
 
     fn has_open_execution(&self, machine: &str) -> bool {
         let Some(machine) = self.machines.find(machine) else { return false };
-        let prefix = self.place.execution(&machine.name, "");
-        self.open().keys().any(|arn| arn.starts_with(&prefix))
+        let prefixes = [self.place.execution(&machine.name, ""), self.place.express_of(&machine.name, "")];
+        self.open().keys().any(|arn| prefixes.iter().any(|prefix| arn.starts_with(prefix)))
     }
 
     pub(crate) async fn put_machine(&self, machine: StateMachine) -> Result<Arc<StateMachine>, Error> {

@@ -15,6 +15,7 @@ use crate::call::Calls;
 use crate::clock::Clock;
 use crate::core::{Core, Live, Slot};
 use crate::engine::{Config, OpenError};
+use crate::express::Awaited;
 use crate::histories::Histories;
 use crate::integration::World;
 use crate::machine;
@@ -39,6 +40,7 @@ pub(crate) async fn open_over(mut config: Config, records: Records) -> Result<Ar
         records.committer.write(vec![write::clock(&clock)]).durable().await.map_err(OpenError::Write)?;
     }
     let core = build(config, records)?;
+    core.forget_ended()?;
     let orders = core.load_executions()?;
     core.continue_executions(orders);
     for machine in core.machines.list() {
@@ -112,6 +114,7 @@ fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
         activities,
         timers: Arc::new(Timers::default()),
         waiters: Waiters::default(),
+        awaited: Awaited::default(),
         histories: Histories::default(),
         calls: Calls::default(),
         world,
@@ -157,7 +160,7 @@ impl Core {
         let Some(EventKind::ExecutionStarted { input, .. }) = events.first().map(|event| &event.kind) else {
             return Err(missing("journal"));
         };
-        let mut execution = Execution::new(record.identity.clone(), input.clone(), self.config.limits);
+        let mut execution = Execution::new(record.identity.clone(), input.clone(), self.limits(arn));
         for event in &events {
             execution.apply(event);
             self.config.clock.not_before(event.at);

@@ -113,7 +113,10 @@ fn outcome(task: TaskId, ended: &ExecutionDescription, parsed: bool) -> Input {
 
 /// DescribeExecution as the service integration shows it: PascalCase, sorted, instants in milliseconds.
 fn describe_in_pascal_case(execution: &ExecutionDescription, parsed: bool) -> Value {
-    let document = |value: &Value| if parsed { value.clone() } else { Value::from(value.to_string()) };
+    let document = |value: &Value, text: Option<String>| match text {
+        Some(text) if !parsed => Value::from(text),
+        _ => value.clone(),
+    };
     let included = || Value::object([("Included", Value::from(true))]);
     let mut members: Vec<(&str, Value)> = Vec::new();
     let failure = execution.failure.clone().unwrap_or_default();
@@ -121,11 +124,11 @@ fn describe_in_pascal_case(execution: &ExecutionDescription, parsed: bool) -> Va
     members.extend(failure.error.map(|error| ("Error", Value::from(error))));
     members.push(("ExecutionArn", Value::from(Arc::clone(&execution.arn))));
     if let Some(input) = &execution.input {
-        members.extend([("Input", document(input)), ("InputDetails", included())]);
+        members.extend([("Input", document(input, execution.written_input())), ("InputDetails", included())]);
     }
     members.push(("Name", Value::from(Arc::clone(&execution.name))));
     if let Some(output) = &execution.output {
-        members.extend([("Output", document(output)), ("OutputDetails", included())]);
+        members.extend([("Output", document(output, execution.written_output())), ("OutputDetails", included())]);
     }
     if execution.status == Status::Succeeded {
         let reason = "Execution is SUCCEEDED and cannot be redriven";
@@ -164,7 +167,9 @@ mod tests {
             redrive_date: None,
             redrive_obstacle: None,
             input: Some(Value::parse(r#"{"a":1}"#).unwrap()),
+            input_text: None,
             output: (status == Status::Succeeded).then(|| Value::parse(r#"{"b":2}"#).unwrap()),
+            output_text: None,
             failure: None,
         }
     }

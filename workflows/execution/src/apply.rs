@@ -15,6 +15,11 @@ impl Execution {
         if event.is_visible() {
             self.last_id = event.id;
         }
+        if let Some(text) = &event.written
+            && let Some(data) = event.kind.data()
+        {
+            self.spelling.learn(text, &data);
+        }
         match &event.kind {
             EventKind::ExecutionStarted { input, start, deadline } => {
                 self.begin(event.at, input.clone(), start, *deadline);

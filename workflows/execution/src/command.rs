@@ -144,10 +144,12 @@ pub struct Limits {
     pub payload_bytes: usize,
     /// Events in a history: 25,000.
     pub history_events: u64,
+    /// Seconds that an execution may last, whatever its definition says.
+    pub seconds: Option<u64>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { payload_bytes: 262_144, history_events: 25_000 }
+        Self { payload_bytes: 262_144, history_events: 25_000, seconds: None }
     }
 }

@@ -26,6 +26,9 @@ pub struct Event {
     pub frame: FrameId,
     /// What.
     pub kind: EventKind,
+    /// The text of the event's data, where it is written otherwise than compactly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Arc<str>>,
 }
 
 /// Which family of history events a task writes.
@@ -265,6 +268,21 @@ impl Event {
 }
 
 impl EventKind {
+    /// The data that the event tells of, where it is one value that a state may hand through.
+    #[must_use]
+    pub fn data(&self) -> Option<Value> {
+        match self {
+            Self::ExecutionStarted { input, .. }
+            | Self::StateEntered { input, .. }
+            | Self::ParallelStateStarted { input, .. }
+            | Self::MapIterationStarted { input, .. } => Some(input.clone()),
+            Self::ExecutionSucceeded { output } | Self::StateExited { output, .. } => Some(output.clone()),
+            Self::MapStateStarted { items, .. } => Some(Value::Array(Arc::clone(items))),
+            Self::TaskScheduled { parameters, .. } => Some(parameters.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether this event ends the execution.
     #[must_use]
     pub const fn is_terminal(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use asl::{Definition, Machine, Object, State, Value};
+use asl::{Definition, Machine, Object, Spelling, State, Value};
 
 use crate::command::{Command, Identity, Limits, Stage, Status, TaskId, TaskOrder};
 use crate::event::{Failure, Flavor, FrameId, Millis};
@@ -14,6 +14,10 @@ use crate::state::{Frame, Phase, Task};
 pub struct Execution {
     pub(crate) identity: Identity,
     pub(crate) input: Value,
+    /// The input's text, where it was given one.
+    pub(crate) text: Option<Arc<str>>,
+    /// How data that came from outside is written.
+    pub(crate) spelling: Spelling,
     pub(crate) limits: Limits,
     pub(crate) status: Status,
     /// The output, once the execution has succeeded.
@@ -42,6 +46,8 @@ impl Execution {
         Self {
             identity,
             input,
+            text: None,
+            spelling: Spelling::default(),
             limits,
             status: Status::Running,
             output: None,
@@ -58,6 +64,13 @@ impl Execution {
             ready: VecDeque::new(),
             timers: BTreeSet::new(),
         }
+    }
+
+    /// The execution with the text of its input: what is handed through keeps its spaces.
+    #[must_use]
+    pub fn written(mut self, text: Option<Arc<str>>) -> Self {
+        self.text = text;
+        self
     }
 
     /// Everything the execution waits for: tasks to perform or to go on waiting for, and the next wake.

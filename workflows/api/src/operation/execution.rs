@@ -1,7 +1,7 @@
 //! Executions: start, stop, redrive, describe, list.
 
 use asl::Value;
-use engine::ExecutionDescription;
+use engine::{ExecutionDescription, Given};
 use execution::{Failure, Status};
 use serde_json::{Map, Value as Json, json};
 
@@ -11,6 +11,7 @@ use crate::fields::{ARN, CAUSE, CLIENT_TOKEN, DATA, ERROR, Fields, NAME, Text};
 use crate::history::timestamp;
 use crate::jackson;
 use crate::page::Page;
+use crate::server::stopped;
 
 const STATUSES: [&str; 6] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED", "PENDING_REDRIVE"];
 
@@ -20,12 +21,48 @@ pub(super) async fn start(context: &Context, mut fields: Fields<'_>) -> Result<J
     let input = fields.optional("input", &DATA);
     fields.optional("traceHeader", &Text::of(0..=256));
     fields.check()?;
-    let input = input.map_or_else(|| Ok(Value::object::<&str>([])), read_input)?;
+    let input = given_input(input)?;
     let started = context.engine.start_execution(arn, name.map(str::to_owned), input).await?;
     Ok(json!({ "executionArn": &*started.arn, "startDate": timestamp(started.start_date) }))
 }
 
-fn read_input(text: &str) -> Result<Value, Fault> {
+/// Answers when the execution has ended, or the server stops.
+pub(super) async fn start_sync(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
+    let arn = fields.required("stateMachineArn", &ARN);
+    let name = fields.optional("name", &NAME);
+    let input = fields.optional("input", &DATA);
+    let trace = fields.optional("traceHeader", &Text::of(0..=256));
+    let with_data = fields.one_of("includedData", &["ALL_DATA", "METADATA_ONLY"]) != Some("METADATA_ONLY");
+    fields.check()?;
+    let input = given_input(input)?;
+    let passage = context.gate.enter().await;
+    let started = context.engine.start_sync_execution(arn, name.map(str::to_owned), input).await?;
+    drop(passage);
+    let mut stopping = context.stopping.clone();
+    let ended = tokio::select! {
+        biased;
+        ended = started.ended() => ended?,
+        () = stopped(&mut stopping) => return Err(engine::Error::ShuttingDown.into()),
+    };
+    let mut answer = summary(&ended);
+    answer.remove("redriveCount");
+    add_data(&mut answer, &ended, with_data);
+    if let Some(trace) = trace {
+        answer.insert("traceHeader".to_owned(), trace.into());
+    }
+    let (megabytes, milliseconds) = engine::billed(&ended);
+    let billing = json!({ "billedMemoryUsedInMB": megabytes, "billedDurationInMilliseconds": milliseconds });
+    answer.insert("billingDetails".to_owned(), billing);
+    Ok(Json::Object(answer))
+}
+
+/// The input as it was written; an empty object where there is none.
+fn given_input(text: Option<&str>) -> Result<Given, Fault> {
+    let text = text.unwrap_or("{}");
+    Ok(Given::written(read_input(text)?, text))
+}
+
+pub(super) fn read_input(text: &str) -> Result<Value, Fault> {
     let complaint = match jackson::parse(text) {
         Ok(value) => return Ok(value),
         Err(_) if text.trim().is_empty() => "Invalid execution input.".to_owned(),
@@ -67,10 +104,22 @@ pub(super) async fn describe(context: &Context, mut fields: Fields<'_>) -> Resul
 
 fn description(execution: &ExecutionDescription, with_data: bool) -> Json {
     let mut answer = summary(execution);
-    for (key, value) in [("input", &execution.input), ("output", &execution.output)] {
-        if let Some(value) = value {
+    add_data(&mut answer, execution, with_data);
+    let obstacle = execution.redrive_obstacle.as_deref();
+    let redrivable = if obstacle.is_none() { "REDRIVABLE" } else { "NOT_REDRIVABLE" };
+    answer.insert("redriveStatus".to_owned(), redrivable.into());
+    if let Some(reason) = obstacle {
+        answer.insert("redriveStatusReason".to_owned(), reason.into());
+    }
+    Json::Object(answer)
+}
+
+/// Input, output and failure.
+fn add_data(answer: &mut Map<String, Json>, execution: &ExecutionDescription, with_data: bool) {
+    for (key, text) in [("input", execution.written_input()), ("output", execution.written_output())] {
+        if let Some(text) = text {
             if with_data {
-                answer.insert(key.to_owned(), value.to_string().into());
+                answer.insert(key.to_owned(), text.into());
             }
             answer.insert(format!("{key}Details"), json!({ "included": with_data }));
         }
@@ -82,13 +131,6 @@ fn description(execution: &ExecutionDescription, with_data: bool) -> Json {
             }
         }
     }
-    let obstacle = execution.redrive_obstacle.as_deref();
-    let redrivable = if obstacle.is_none() { "REDRIVABLE" } else { "NOT_REDRIVABLE" };
-    answer.insert("redriveStatus".to_owned(), redrivable.into());
-    if let Some(reason) = obstacle {
-        answer.insert("redriveStatusReason".to_owned(), reason.into());
-    }
-    Json::Object(answer)
 }
 
 /// What description and listing share.
@@ -195,7 +237,9 @@ mod tests {
             redrive_obstacle: matches!(status, Status::Running | Status::Succeeded)
                 .then(|| format!("Execution is {} and cannot be redriven", status_name(status))),
             input: Some(Value::object([("a", Value::Null)])),
+            input_text: None,
             output: (status == Status::Succeeded).then(|| "done".into()),
+            output_text: None,
             failure: (status == Status::Failed)
                 .then(|| Failure { error: Some("Boom".into()), cause: Some("because".into()) }),
         }

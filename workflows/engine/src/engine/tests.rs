@@ -4,11 +4,13 @@ mod calls;
 mod children;
 mod crashes;
 mod executions;
+mod express;
 mod former;
 mod idle;
 mod machines;
 mod redrives;
 mod tags;
+mod trials;
 mod versions;
 
 use std::path::Path;

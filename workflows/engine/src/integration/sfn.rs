@@ -9,7 +9,9 @@ use super::failure::{named, of_sdk};
 use super::states::{as_call_error, shutting_down};
 use crate::aws::instant;
 use crate::core::Core;
+use crate::description::{ExecutionDescription, Given};
 use crate::exception::Error;
+use crate::express::billed;
 use crate::store::status_name;
 use crate::token;
 
@@ -19,6 +21,7 @@ pub(crate) async fn perform(core: &Weak<Core>, action: &str, parameters: &Value)
     let request = Request { core: &core, parameters };
     let answered = match action {
         "startExecution" => request.start().await,
+        "startSyncExecution" => request.start_sync().await,
         "stopExecution" => request.stop().await,
         "redriveExecution" => request.redrive().await,
         "describeExecution" => request.describe(),
@@ -31,6 +34,27 @@ pub(crate) async fn perform(core: &Weak<Core>, action: &str, parameters: &Value)
         }
     };
     answered.map_err(|error| of_sdk("Sfn", &as_call_error(&error)))
+}
+
+/// An execution as the SDK shows it.
+fn described(found: ExecutionDescription) -> Vec<(&'static str, Value)> {
+    let (input, output) = (found.written_input(), found.written_output());
+    let failure = found.failure.unwrap_or_default();
+    let mut members = vec![
+        ("ExecutionArn", Value::from(found.arn)),
+        ("Name", Value::from(found.name)),
+        ("StartDate", Value::from(instant(found.start_date))),
+        ("StateMachineArn", Value::from(found.state_machine_arn)),
+        ("Status", Value::from(status_name(found.status))),
+    ];
+    members.extend(found.alias_arn.map(|arn| ("StateMachineAliasArn", Value::from(arn))));
+    members.extend(found.version_arn.map(|arn| ("StateMachineVersionArn", Value::from(arn))));
+    members.extend(found.stop_date.map(|at| ("StopDate", Value::from(instant(at)))));
+    members.extend(input.map(|input| ("Input", Value::from(input))));
+    members.extend(output.map(|output| ("Output", Value::from(output))));
+    members.extend(failure.error.map(|error| ("Error", Value::from(error))));
+    members.extend(failure.cause.map(|cause| ("Cause", Value::from(cause))));
+    members
 }
 
 struct Request<'a> {
@@ -57,9 +81,36 @@ impl Request<'_> {
         Failure { error: self.text("Error").map(Arc::from), cause: self.text("Cause").map(Arc::from) }
     }
 
-    async fn start(&self) -> Result<Value, Error> {
+    fn input(&self) -> Result<Given, Error> {
         let text = self.text("Input").unwrap_or("{}");
-        let input = Value::parse(text).map_err(|error| Error::InvalidExecutionInput(error.to_string()))?;
+        let value = Value::parse(text).map_err(|error| Error::InvalidExecutionInput(error.to_string()))?;
+        Ok(Given::written(value, text))
+    }
+
+    async fn start_sync(&self) -> Result<Value, Error> {
+        let name = self.text("Name").map(ToOwned::to_owned);
+        let started = self.core.start_sync(self.required("StateMachineArn")?, name, self.input()?).await?;
+        let ended = started.ended().await?;
+        let (megabytes, milliseconds) = billed(&ended);
+        let billing = Value::object([
+            ("BilledDurationInMilliseconds", Value::from(milliseconds)),
+            ("BilledMemoryUsedInMB", Value::from(megabytes)),
+        ]);
+        let included = || Value::object([("Included", Value::from(true))]);
+        let mut members = described(ended);
+        let details = members.iter().filter_map(|(name, _)| match *name {
+            "Input" => Some(("InputDetails", included())),
+            "Output" => Some(("OutputDetails", included())),
+            _ => None,
+        });
+        let details: Vec<_> = details.collect();
+        members.extend(details);
+        members.push(("BillingDetails", billing));
+        Ok(Value::object(members))
+    }
+
+    async fn start(&self) -> Result<Value, Error> {
+        let input = self.input()?;
         let name = self.text("Name").map(ToOwned::to_owned);
         let started = self.core.start(self.required("StateMachineArn")?, name, input, None).await?;
         let date = Value::from(instant(started.start_date));
@@ -79,22 +130,7 @@ impl Request<'_> {
 
     fn describe(&self) -> Result<Value, Error> {
         let found = self.core.describe(self.required("ExecutionArn")?)?;
-        let failure = found.failure.unwrap_or_default();
-        let mut members = vec![
-            ("ExecutionArn", Value::from(found.arn)),
-            ("Name", Value::from(found.name)),
-            ("StartDate", Value::from(instant(found.start_date))),
-            ("StateMachineArn", Value::from(found.state_machine_arn)),
-            ("Status", Value::from(status_name(found.status))),
-        ];
-        members.extend(found.alias_arn.map(|arn| ("StateMachineAliasArn", Value::from(arn))));
-        members.extend(found.version_arn.map(|arn| ("StateMachineVersionArn", Value::from(arn))));
-        members.extend(found.stop_date.map(|at| ("StopDate", Value::from(instant(at)))));
-        members.extend(found.input.map(|input| ("Input", Value::from(input.to_string()))));
-        members.extend(found.output.map(|output| ("Output", Value::from(output.to_string()))));
-        members.extend(failure.error.map(|error| ("Error", Value::from(error))));
-        members.extend(failure.cause.map(|cause| ("Cause", Value::from(cause))));
-        Ok(Value::object(members))
+        Ok(Value::object(described(found)))
     }
 
     async fn succeed(&self) -> Result<Value, Error> {

@@ -11,7 +11,7 @@ use super::failure::{Naming, named};
 use super::{http_metadata, response_metadata};
 use crate::aws::CallError;
 use crate::core::Core;
-use crate::description::Started;
+use crate::description::{Given, Started};
 use crate::entropy;
 use crate::exception::Error;
 use crate::store::{Origin, digest};
@@ -64,13 +64,14 @@ fn http_date(at: Millis) -> String {
 }
 
 /// A text is the input's JSON, as in the API; anything else is the input itself.
-fn child_input(given: Option<&Value>) -> Result<Value, Error> {
+fn child_input(given: Option<&Value>) -> Result<Given, Error> {
     match given {
-        None => Ok(Value::Object(Arc::default())),
+        None => Ok(Value::Object(Arc::default()).into()),
         Some(Value::String(text)) => {
-            Value::parse(text).map_err(|error| Error::InvalidExecutionInput(error.to_string()))
+            let value = Value::parse(text).map_err(|error| Error::InvalidExecutionInput(error.to_string()))?;
+            Ok(Given::written(value, text))
         }
-        Some(value) => Ok(value.clone()),
+        Some(value) => Ok(value.clone().into()),
     }
 }
 
@@ -106,11 +107,11 @@ mod tests {
     #[test]
     fn an_input_that_is_a_text_is_read_as_json() {
         let input = |text: &str| child_input(Some(&Value::from(text)));
-        assert_eq!(input("\"a\"").unwrap(), Value::from("a"));
-        assert_eq!(input(r#"{"b":1}"#).unwrap().to_string(), r#"{"b":1}"#);
+        assert_eq!(input("\"a\"").unwrap().value, Value::from("a"));
+        assert_eq!(input(r#"{"b":1}"#).unwrap().value.to_string(), r#"{"b":1}"#);
         assert_eq!(input("a").unwrap_err().code(), "InvalidExecutionInput");
-        assert_eq!(child_input(Some(&Value::from(1_i64))).unwrap(), Value::from(1_i64));
-        assert_eq!(child_input(None).unwrap().to_string(), "{}");
+        assert_eq!(child_input(Some(&Value::from(1_i64))).unwrap().value, Value::from(1_i64));
+        assert_eq!(child_input(None).unwrap().value.to_string(), "{}");
     }
 
     #[test]

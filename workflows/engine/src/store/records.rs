@@ -349,6 +349,16 @@ impl Records {
         Ok(last.and_then(|(key, _)| key::parse_journal(&key)).map_or(0, |(number, _)| number + 1))
     }
 
+    /// What takes an execution away, with its journal.
+    pub(crate) fn traces(&self, record: &ExecutionRecord) -> Result<Vec<Write>, StoreError> {
+        let mut writes = vec![write::no_execution(&record.identity.arn)];
+        self.store()?.scan(Space::Journal, &key::number(record.number), &mut |key, _| {
+            writes.push(Write { space: Space::Journal, key: key.to_vec(), value: None });
+            Ok(())
+        })?;
+        Ok(writes)
+    }
+
     fn all<T: DeserializeOwned>(&self, space: Space, prefix: &[u8]) -> Result<Vec<T>, StoreError> {
         let mut found = Vec::new();
         self.store()?.scan(space, prefix, &mut |key, value| {
@@ -404,6 +414,11 @@ pub(crate) mod write {
 
     pub(crate) fn no_activity(arn: &str) -> Write {
         remove(Space::Activities, arn.as_bytes().to_vec())
+    }
+
+    /// Takes away an execution's record.
+    pub(crate) fn no_execution(arn: &str) -> Write {
+        remove(Space::Executions, arn.as_bytes().to_vec())
     }
 
     /// An execution's record, with its place among the open ones or without.

@@ -56,7 +56,7 @@ fn record(number: u64, name: &str) -> ExecutionRecord {
 }
 
 fn event(id: u64, kind: EventKind) -> Event {
-    Event { id, previous: id.saturating_sub(1), at: 5, frame: FrameId(0), kind }
+    Event { id, previous: id.saturating_sub(1), at: 5, frame: FrameId(0), kind, written: None }
 }
 
 fn started(input: Value) -> Event {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::{Choice, ChoiceRule, PathField, QueryLanguage, State, Value};
-use evaluate::{jsonata, jsonpath};
+use evaluate::jsonpath;
 
 use super::exit::{Exit, assigned_by_expressions, assigned_by_paths};
 use super::{Problem, Stepper, Surroundings};
@@ -48,7 +48,7 @@ fn leave(
         QueryLanguage::Jsonata => {
             let assigned = assigned_by_expressions(&format!("{prefix}Assign"), assign, &scope)?;
             let output = match output {
-                Some(template) => jsonata::template(&format!("{prefix}Output"), template, &scope)?,
+                Some(template) => surroundings.expressed(&format!("{prefix}Output"), template, &scope)?,
                 None => input.clone(),
             };
             Ok(Exit { output, assigned, next })

@@ -6,7 +6,7 @@ use asl::{Kind, PathField, QueryLanguage, State, StateType, Transition, Value};
 use evaluate::{Scope, jsonata, jsonpath};
 
 use super::input::too_large;
-use super::{Problem, Stepper};
+use super::{Problem, Stepper, compact};
 use crate::event::{EventKind, FrameId};
 use crate::size::json_bytes;
 
@@ -56,12 +56,14 @@ impl Stepper<'_> {
             Some(template) => evaluate::payload_template(template, &surroundings.scope(result))?,
             None => result.clone(),
         };
+        self.note(|inspection| inspection.after_result_selector = Some(selected.clone()));
         let raw = self.raw_input(id);
         let placed = match &flow.result_path {
             PathField::Whole => selected.clone(),
             PathField::Nothing => raw,
             PathField::Path(path) => jsonpath::place(&raw, path, selected.clone())?,
         };
+        self.note(|inspection| inspection.after_result_path = Some(placed.clone()));
         // A result's variables come from the result itself; where the state has none, from its data.
         let source = match state.kind.state_type() {
             StateType::Task | StateType::Parallel | StateType::Map => &selected,
@@ -91,7 +93,7 @@ impl Stepper<'_> {
         }
         let assigned = assigned_by_expressions("Assign", state.flow.assign.as_ref(), &scope)?;
         let output = match &state.flow.output {
-            Some(template) => jsonata::template("Output", template, &scope)?,
+            Some(template) => surroundings.expressed("Output", template, &scope)?,
             None => result.clone(),
         };
         Ok((output, assigned))
@@ -116,5 +118,6 @@ pub(super) fn assigned_by_expressions(
 
 fn members(value: &Value) -> Assigned {
     let members = value.as_object().into_iter().flatten();
-    members.map(|(name, value)| (Arc::clone(name), value.clone())).collect()
+    // A variable is written compactly, whatever it was taken from.
+    members.map(|(name, value)| (Arc::clone(name), compact(value))).collect()
 }

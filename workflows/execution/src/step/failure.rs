@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::{Catcher, Jitter, Kind, PathField, QueryLanguage, Recovery, Retrier, State, StateType, Value};
-use evaluate::{jsonata, jsonpath};
+use evaluate::jsonpath;
 
 use super::exit::{Exit, assigned_by_expressions, assigned_by_paths};
 use super::{Problem, Stepper};
@@ -22,10 +22,12 @@ impl<'a> Stepper<'a> {
                 self.emit(id, EventKind::StateFailed { failure, terminal });
             }
             Problem::Evaluation(evaluation) | Problem::Unusable(evaluation) => {
-                let cause = format!(
-                    "An error occurred while executing the state '{state}' (entered at the event id #{entered}). {}",
+                let cause = if self.watch.is_some() {
                     evaluation.cause
-                );
+                } else {
+                    let place = format!("'{state}' (entered at the event id #{entered})");
+                    format!("An error occurred while executing the state {place}. {}", evaluation.cause)
+                };
                 let failure = Failure { error: Some(evaluation.error.into()), cause: Some(cause.into()) };
                 if evaluation.error == "States.QueryEvaluationError" {
                     let location = evaluation.location.map(Into::into);
@@ -40,6 +42,7 @@ impl<'a> Stepper<'a> {
 
     /// Retries, catches or gives up.
     pub(super) fn recover(&mut self, id: FrameId, failed: &Failed) {
+        self.note_failure(&failed.failure);
         let Some(state) = self.execution.state(self.definition, id) else {
             return self.give_up(id, failed);
         };
@@ -59,6 +62,7 @@ impl<'a> Stepper<'a> {
         });
         match catcher {
             Some((index, catcher)) => {
+                self.note(|inspection| inspection.catch_index = Some(index));
                 if let Err(problem) = self.catch(id, state, index, catcher, &failed.failure) {
                     self.fail_state(id, problem, true);
                 }
@@ -71,11 +75,15 @@ impl<'a> Stepper<'a> {
     fn retry(&mut self, id: FrameId, recovery: &Recovery, failed: &Failed) -> bool {
         let found = recovery.retry.iter().enumerate().find(|(_, retrier)| matches(&retrier.error_equals, failed));
         let Some((index, retrier)) = found else { return false };
-        let taken = self.visit(id).map_or(0, |visit| visit.retries_of(index));
+        self.note(|inspection| inspection.retry_index = Some(index));
+        let taken = self.attempts_of(id, index);
         if taken >= retrier.max_attempts {
             return false;
         }
         let delay = self.delay(retrier, taken);
+        self.note(|inspection| {
+            inspection.retry_backoff_interval_seconds = Some(delay.cast_unsigned().div_ceil(1000));
+        });
         let retrier = u32::try_from(index).unwrap_or(u32::MAX);
         let until = self.now.saturating_add(delay);
         self.emit(id, EventKind::RetryArmed { retrier, until });
@@ -132,7 +140,7 @@ impl<'a> Stepper<'a> {
                 let field = format!("Catch[{index}]/Assign");
                 let assigned = assigned_by_expressions(&field, catcher.assign.as_ref(), &scope)?;
                 let output = match &catcher.output {
-                    Some(template) => jsonata::template(&format!("Catch[{index}]/Output"), template, &scope)?,
+                    Some(template) => surroundings.expressed(&format!("Catch[{index}]/Output"), template, &scope)?,
                     None => error_output.clone(),
                 };
                 (output, assigned)

@@ -12,14 +12,17 @@ impl Stepper<'_> {
     /// JSONPath: what `InputPath` selects of the raw input; JSONata: the raw input.
     pub(super) fn effective_input(&mut self, id: FrameId, state: &State) -> Result<Value, Problem> {
         let raw = self.raw_input(id);
-        match (&state.flow.input_path, state.query_language) {
-            (_, QueryLanguage::Jsonata) | (PathField::Whole, _) => Ok(raw),
-            (PathField::Nothing, _) => Ok(Value::object::<Arc<str>>([])),
+        let input = match (&state.flow.input_path, state.query_language) {
+            (_, QueryLanguage::Jsonata) => return Ok(raw),
+            (PathField::Whole, _) => raw,
+            (PathField::Nothing, _) => Value::object::<Arc<str>>([]),
             (PathField::Path(path), _) => {
                 let surroundings = self.surroundings(id, None);
-                Ok(jsonpath::select(path, &surroundings.scope(&raw))?)
+                jsonpath::select(path, &surroundings.scope(&raw))?
             }
-        }
+        };
+        self.note(|inspection| inspection.after_input_path = Some(input.clone()));
+        Ok(input)
     }
 
     /// The effective input shaped by `Parameters` or `Arguments`.
@@ -31,11 +34,19 @@ impl Stepper<'_> {
     ) -> Result<Value, Problem> {
         let input = self.effective_input(id, state)?;
         let scope = surroundings.scope(&input);
-        match (state.query_language, &state.flow.parameters, &state.flow.arguments) {
-            (QueryLanguage::JsonPath, Some(template), _) => Ok(evaluate::payload_template(template, &scope)?),
-            (QueryLanguage::Jsonata, _, Some(template)) => Ok(jsonata::template("Arguments", template, &scope)?),
-            _ => Ok(input),
-        }
+        let given = match (state.query_language, &state.flow.parameters, &state.flow.arguments) {
+            (QueryLanguage::JsonPath, Some(template), _) => evaluate::payload_template(template, &scope)?,
+            (QueryLanguage::Jsonata, _, Some(template)) => surroundings.expressed("Arguments", template, &scope)?,
+            _ => input,
+        };
+        self.note(|inspection| match state.query_language {
+            QueryLanguage::JsonPath => inspection.after_parameters = Some(given.clone()),
+            QueryLanguage::Jsonata if state.flow.arguments.is_some() => {
+                inspection.after_arguments = Some(given.clone())
+            }
+            QueryLanguage::Jsonata => {}
+        });
+        Ok(given)
     }
 }
 

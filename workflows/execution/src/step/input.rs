@@ -42,7 +42,8 @@ impl Stepper<'_> {
 
     /// When an execution that begins or goes on now times out.
     fn deadline(&self) -> Option<Millis> {
-        let seconds = self.definition.timeout_seconds?;
+        let (own, most) = (self.definition.timeout_seconds, self.execution.limits.seconds);
+        let seconds = own.map_or(most, |own| Some(most.map_or(own, |most| own.min(most))))?;
         Some(self.now.saturating_add_unsigned(seconds.saturating_mul(1000)))
     }
 
@@ -54,7 +55,7 @@ impl Stepper<'_> {
         }
         let (last, count) = (execution.last_id, execution.redrives + 1);
         let kind = EventKind::ExecutionRedriven { count, deadline: self.deadline() };
-        self.write(Event { id: last + 1, previous: last, at: self.now, frame: FrameId(0), kind });
+        self.write(Event { id: last + 1, previous: last, at: self.now, frame: FrameId(0), kind, written: None });
     }
 
     fn task_started(&mut self, id: TaskId, worker_name: Option<Arc<str>>) {
@@ -116,7 +117,7 @@ impl Stepper<'_> {
         }
     }
 
-    fn time_out(&mut self, id: FrameId, task: &Task) {
+    pub(super) fn time_out(&mut self, id: FrameId, task: &Task) {
         let heartbeat = task.heartbeat_at.is_some_and(|at| task.timeout_at.is_none_or(|timeout| at < timeout));
         let failure = Failure { error: Some("States.Timeout".into()), cause: None };
         self.emit(id, EventKind::TaskTimedOut { flavor: task.flavor, failure, heartbeat });

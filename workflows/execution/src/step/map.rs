@@ -47,7 +47,13 @@ impl Stepper<'_> {
     }
 
     /// The item, or what the item selector makes of it.
-    fn iteration_input(&mut self, parent: FrameId, state: &State, index: usize, item: Value) -> Result<Value, Problem> {
+    pub(super) fn iteration_input(
+        &mut self,
+        parent: FrameId,
+        state: &State,
+        index: usize,
+        item: Value,
+    ) -> Result<Value, Problem> {
         let Kind::Map(Map { item_selector: Some(selector), .. }) = &state.kind else { return Ok(item) };
         let input = self.effective_input(parent, state)?;
         let mut surroundings = self.surroundings(parent, None);
@@ -55,17 +61,17 @@ impl Stepper<'_> {
         let scope = surroundings.scope(&input);
         Ok(match state.query_language {
             QueryLanguage::JsonPath => evaluate::payload_template(selector, &scope)?,
-            QueryLanguage::Jsonata => jsonata::template("ItemSelector", selector, &scope)?,
+            QueryLanguage::Jsonata => surroundings.expressed("ItemSelector", selector, &scope)?,
         })
     }
 }
 
-fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Arc<Vec<Value>>, Problem> {
+pub(super) fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Arc<Vec<Value>>, Problem> {
     let scope = surroundings.scope(input);
     let value = match &map.iterations {
         Iterations::Input => input.clone(),
         Iterations::Path(path) => jsonpath::select(path, &scope)?,
-        Iterations::Items(template) => jsonata::template("Items", template, &scope)?,
+        Iterations::Items(template) => surroundings.expressed("Items", template, &scope)?,
     };
     match value {
         Value::Array(items) => Ok(items),
@@ -75,7 +81,11 @@ fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Arc<Ve
 
 fn not_an_array(map: &Map, value: &Value) -> Problem {
     match &map.iterations {
-        Iterations::Path(path) => Problem::runtime(format!("Reference path \"{path}\" must point to array.")),
+        Iterations::Path(path) => {
+            // Of a path into the context object AWS shows one `$`.
+            let path = path.strip_prefix('$').filter(|rest| rest.starts_with('$')).unwrap_or(path);
+            Problem::runtime(format!("Reference path \"{path}\" must point to array."))
+        }
         Iterations::Items(template @ Value::String(_)) => jsonata::mistyped("Items", template, "array", value).into(),
         Iterations::Input | Iterations::Items(_) => {
             Problem::query(format!("Map state input must be an array but was: {value}"), None)

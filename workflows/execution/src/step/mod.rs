@@ -11,13 +11,14 @@ mod map;
 mod parallel;
 mod pass;
 mod task;
+mod trial;
 mod wait;
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use asl::{Definition, Kind, Object, State, Value};
-use evaluate::Scope;
+use evaluate::{Scope, jsonata};
 
 use crate::command::{Env, Input, Status};
 use crate::event::{Event, EventKind, Failure, FrameId, Millis};
@@ -25,12 +26,15 @@ use crate::execution::Execution;
 use crate::random::Random;
 use crate::state::{Phase, Visit};
 
+pub use trial::{ItemsRead, Standing, Trial, TrialSetup, Verdict};
+
 impl Execution {
     /// Decides what `input` means now and applies it; returns the new events in order, already applied.
     /// Stale inputs and inputs to an ended execution return none.
     pub fn step(&mut self, definition: &Definition, input: Input, env: Env) -> Vec<Event> {
+        let random = Random::new(env.seed);
         let mut stepper =
-            Stepper { execution: self, definition, now: env.now, random: Random::new(env.seed), events: Vec::new() };
+            Stepper { execution: self, definition, now: env.now, random, events: Vec::new(), watch: None };
         if stepper.is_running() {
             stepper.take(input);
             stepper.run();
@@ -49,6 +53,8 @@ pub(crate) struct Stepper<'a> {
     pub(crate) now: Millis,
     pub(crate) random: Random,
     events: Vec<Event>,
+    /// What watches the step; nothing does in an execution.
+    watch: Option<Box<trial::Watch>>,
 }
 
 /// A state cannot go on: what the history shows of it differs by kind.
@@ -116,6 +122,7 @@ impl<'a> Stepper<'a> {
         }
         match frame.phase.clone() {
             Phase::Next { name, input } => self.enter(id, &name, input),
+            Phase::Entered if self.watch.is_some() => self.attempt(id, Self::act_watched),
             Phase::Entered => self.attempt(id, Self::act),
             Phase::Result(result) => self.attempt(id, |stepper, id, state| stepper.exit_with(id, state, &result)),
             Phase::Failed(failed) => self.recover(id, &failed),
@@ -208,7 +215,17 @@ impl<'a> Stepper<'a> {
         } else {
             (previous, kind)
         };
-        self.write(Event { id, previous, at: self.now, frame, kind });
+        let written = self.written(&kind);
+        self.write(Event { id, previous, at: self.now, frame, kind, written });
+    }
+
+    /// The text of an event's data, where it is not compact.
+    fn written(&self, kind: &EventKind) -> Option<Arc<str>> {
+        if let EventKind::ExecutionStarted { .. } = kind {
+            return self.execution.text.clone();
+        }
+        let spelling = &self.execution.spelling;
+        if spelling.is_empty() { None } else { spelling.text(&kind.data()?).map(Arc::from) }
     }
 
     /// Applies an event and keeps it.
@@ -233,10 +250,11 @@ impl<'a> Stepper<'a> {
     /// What the frame's expressions see, but for input and result.
     pub(crate) fn surroundings(&mut self, id: FrameId, token: Option<&Arc<str>>) -> Surroundings {
         Surroundings {
-            context: self.execution.context(id, token),
+            context: self.context(id, token),
             variables: self.execution.frame_variables(id),
             now: self.now,
             seed: Cell::new(self.random.next_u128()),
+            spelled: self.watch.is_some() || !self.execution.spelling.is_empty(),
         }
     }
 }
@@ -248,6 +266,8 @@ pub(crate) struct Surroundings {
     now: Millis,
     /// Each scope draws its own: two fields of one state must not share a UUID.
     seed: Cell<u128>,
+    /// Whether some value is written otherwise than compactly.
+    spelled: bool,
 }
 
 impl Surroundings {
@@ -261,6 +281,28 @@ impl Surroundings {
             now: self.now,
             seed: self.seed.replace(self.seed.get().wrapping_add(0x9E37_79B9_7F4A_7C15)),
         }
+    }
+}
+
+impl Surroundings {
+    /// What a JSONata field gives: a value of its own, also where it is one that was handed in.
+    pub(crate) fn expressed(
+        &self,
+        field: &str,
+        template: &Value,
+        scope: &Scope<'_>,
+    ) -> Result<Value, evaluate::Failure> {
+        let value = jsonata::template(field, template, scope)?;
+        Ok(if self.spelled { compact(&value) } else { value })
+    }
+}
+
+/// A value that is written compactly, whatever it was taken from.
+pub(crate) fn compact(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => Value::array(items.iter().map(compact).collect()),
+        Value::Object(members) => Value::Object(Arc::new(Object::clone(members))),
+        scalar => scalar.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ impl Stepper<'_> {
         let result = match (&pass.result, state.query_language) {
             (Some(result), QueryLanguage::JsonPath) => {
                 self.effective_input(id, state)?;
+                self.note(|inspection| inspection.result = Some(result.clone()));
                 result.clone()
             }
             _ => {

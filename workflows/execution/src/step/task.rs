@@ -25,7 +25,7 @@ impl Stepper<'_> {
         let timeout_seconds = limit("TimeoutSeconds", &task.timeout_seconds)?;
         let heartbeat_seconds = limit("HeartbeatSeconds", &task.heartbeat_seconds)?;
         let credentials = credentials(task.credentials.as_ref(), state, &input, &surroundings)?;
-        let flavor = flavor(&task.resource);
+        let flavor = Flavor::of(&task.resource);
         self.emit(
             id,
             EventKind::TaskScheduled {
@@ -53,13 +53,16 @@ impl Stepper<'_> {
     }
 }
 
-/// Which family of history events a resource writes.
-fn flavor(resource: &str) -> Flavor {
-    let mut parts = resource.split(':').skip(2);
-    match (parts.next(), parts.nth(2)) {
-        (Some("lambda"), _) => Flavor::Lambda,
-        (Some("states"), Some("activity")) => Flavor::Activity,
-        _ => Flavor::Service,
+impl Flavor {
+    /// Which family of history events a resource writes.
+    #[must_use]
+    pub fn of(resource: &str) -> Self {
+        let mut parts = resource.split(':').skip(2);
+        match (parts.next(), parts.nth(2)) {
+            (Some("lambda"), _) => Self::Lambda,
+            (Some("states"), Some("activity")) => Self::Activity,
+            _ => Self::Service,
+        }
     }
 }
 
@@ -83,9 +86,9 @@ mod tests {
 
     #[test]
     fn resources_name_their_family() {
-        assert_eq!(flavor("arn:aws:lambda:us-east-1:123456789012:function:echo"), Flavor::Lambda);
-        assert_eq!(flavor("arn:aws:states:us-east-1:123456789012:activity:watch"), Flavor::Activity);
-        assert_eq!(flavor("arn:aws:states:::lambda:invoke"), Flavor::Service);
-        assert_eq!(flavor("arn:aws:states:::states:startExecution.sync:2"), Flavor::Service);
+        assert_eq!(Flavor::of("arn:aws:lambda:us-east-1:123456789012:function:echo"), Flavor::Lambda);
+        assert_eq!(Flavor::of("arn:aws:states:us-east-1:123456789012:activity:watch"), Flavor::Activity);
+        assert_eq!(Flavor::of("arn:aws:states:::lambda:invoke"), Flavor::Service);
+        assert_eq!(Flavor::of("arn:aws:states:::states:startExecution.sync:2"), Flavor::Service);
     }
 }

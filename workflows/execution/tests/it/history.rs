@@ -1,7 +1,7 @@
 //! What definitions do, event by event.
 
 use crate::world::{START, World, definition, failure};
-use execution::{EventKind, Input, Limits, Status};
+use execution::{Event, EventKind, Input, Limits, Status};
 
 fn run<'d>(definition: &'d asl::Definition, input: &str) -> World<'d> {
     let mut world = World::new(definition, input, Limits::default());
@@ -318,4 +318,54 @@ fn a_loop_that_wraps_its_data_fails_and_does_not_overflow() {
         let cause = world.execution.failure().cause.clone().unwrap_or_default();
         assert!(cause.contains("nests deeper than 1000 levels"), "{state}: {cause}");
     }
+}
+
+#[test]
+fn what_is_handed_through_is_written_as_it_came() {
+    let definition = definition(
+        r#"{"StartAt": "P", "States": {
+            "P": {"Type": "Parallel", "Next": "Each",
+                "Branches": [{"StartAt": "In", "States": {"In": {"Type": "Pass", "End": true}}}]},
+            "Each": {"Type": "Map", "ItemsPath": "$[0]", "ItemSelector": {"v.$": "$$.Map.Item.Value", "all.$": "$"},
+                "ItemProcessor": {"StartAt": "Item", "States": {"Item": {"Type": "Pass", "End": true}}},
+                "ResultPath": null, "Next": "Made"},
+            "Made": {"Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $states.input[0] %}", "End": true}}}"#,
+    );
+    let run = |crash: bool| {
+        let input = "[[1, 2]]";
+        let mut world = World::new(&definition, input, Limits::default());
+        world.execution = world.execution.clone().written(Some(input.into()));
+        world.run();
+        if !crash {
+            return world.journal;
+        }
+        // From every prefix, as it comes back from the disk.
+        for length in 1..world.journal.len() {
+            let kept = serde_json::to_string(&world.journal[..length]).unwrap();
+            let kept: Vec<Event> = serde_json::from_str(&kept).unwrap();
+            let mut again = World::recovered(&definition, input, Limits::default(), &kept);
+            again.run();
+            let written = |journal: &[Event]| journal.iter().map(|event| event.written.clone()).collect::<Vec<_>>();
+            assert_eq!(written(&again.journal), written(&world.journal), "after {length} events");
+        }
+        world.journal
+    };
+    run(true);
+    let texts: Vec<String> =
+        run(false).iter().filter_map(|event| Some(format!("{} {}", event.id, event.written.as_deref()?))).collect();
+    assert_eq!(
+        texts,
+        [
+            "1 [[1, 2]]",
+            "2 [[1, 2]]",
+            "3 [[1, 2]]",
+            "4 [[1, 2]]",
+            "5 [[1, 2]]",
+            "7 [[[1, 2]]]",
+            "8 [[[1, 2]]]",
+            "9 [[1, 2]]",
+            "15 [[[1, 2]]]",
+            "16 [[[1, 2]]]",
+        ]
+    );
 }

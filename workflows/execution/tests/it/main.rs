@@ -3,4 +3,5 @@
 mod history;
 mod redrive;
 mod replay;
+mod trial;
 mod world;

@@ -38,19 +38,35 @@ pub(crate) async fn run(screen: &Screen, arguments: &Arguments) -> Result<(), Fa
     }
     let started = client.call("StartExecution", request).await?;
     let arn = started.get("executionArn").and_then(Json::as_str).unwrap_or_default();
-    if !arguments.follow {
+    let express = is_express(arn);
+    if !arguments.follow || express {
         if screen.is_json() {
             screen.line(&started.to_string());
         } else {
             screen.line(&format!("{} {arn}", screen.paint(Tone::Good, "started")));
-            screen.line(&screen.paint(Tone::Quiet, &format!("`stepwright history {arn}` shows how it goes")));
+            let next = if express {
+                "an EXPRESS execution keeps no history".to_owned()
+            } else {
+                format!("`stepwright history {arn}` shows how it goes")
+            };
+            screen.line(&screen.paint(Tone::Quiet, &next));
         }
-        return Ok(());
+        return if arguments.follow { Err(not_followed()) } else { Ok(()) };
     }
     if !screen.is_json() {
         screen.line(&format!("{} {arn}", screen.paint(Tone::Good, "started")));
     }
     follow::until_end(screen, &client, arn).await
+}
+
+/// Whether an ARN is one of an EXPRESS execution.
+fn is_express(arn: &str) -> bool {
+    arn.split(':').nth(5) == Some("express")
+}
+
+fn not_followed() -> Failure {
+    Failure::usage("--follow: the execution was started, but an EXPRESS execution cannot be followed")
+        .remedy("leave --follow away; StartSyncExecution of the API answers when the execution has ended")
 }
 
 /// The input's text, which must be JSON.
@@ -75,6 +91,13 @@ fn read_input(file: &Path) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_followed_is_told_by_its_arn() {
+        assert!(is_express("arn:aws:states:us-east-1:123456789012:express:m:e:0"));
+        assert!(!is_express("arn:aws:states:us-east-1:123456789012:execution:express:e"));
+        assert!(not_followed().message.starts_with("--follow: "));
+    }
 
     #[test]
     fn a_bad_input_names_the_option_and_the_place() {

@@ -31,6 +31,7 @@ fn records() -> Vec<Write> {
         at: START,
         frame: execution::FrameId(0),
         kind: EventKind::ExecutionStarted { input: Value::Null, start: "S".into(), deadline: None },
+        written: None,
     };
     vec![
         put(Space::Meta, b"format", "1".to_owned()),

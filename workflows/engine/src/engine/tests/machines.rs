@@ -36,8 +36,6 @@ async fn bad_definitions_are_refused_with_every_reason() {
     assert_eq!((error.code(), error.to_string().as_str()), ("InvalidDefinition", expected));
     let error = engine.create_state_machine(new_machine("m", "{")).await.unwrap_err();
     assert!(error.to_string().contains("INVALID_JSON_DESCRIPTION"), "{error}");
-    let express = NewStateMachine { kind: ExecutionType::Express, ..new_machine("m", &machine(PASS)) };
-    assert_eq!(engine.create_state_machine(express).await.unwrap_err().code(), "StateMachineTypeNotSupported");
     assert!(engine.list_state_machines().is_empty());
     assert!(Engine::validate(&machine(PASS)).iter().all(|diagnostic| !diagnostic.is_error()));
 }
