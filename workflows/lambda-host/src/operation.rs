@@ -14,12 +14,12 @@ use serde_json::{Map, Value, json};
 
 use crate::config::is_name;
 use crate::functions::{Entry, Functions};
+use crate::identity;
 use crate::name;
 use crate::package::LARGEST_PACKAGE;
 use crate::refusal::{Refusal, put};
 use crate::settings::{self, Change, Settings};
 use crate::wire::{self, Answer, Unread};
-use crate::identity;
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
 /// Largest request, in bytes, as on AWS: 50 MB in base64, and a little.
@@ -129,7 +129,9 @@ fn check_package(package_type: Option<&str>, publish: bool) -> Result<(), Refusa
     match package_type {
         None | Some("Zip") => {}
         Some(other) => {
-            return Err(Refusal::value(format!("PackageType {other} is not supported by this host: give a zip package")));
+            return Err(Refusal::value(format!(
+                "PackageType {other} is not supported by this host: give a zip package"
+            )));
         }
     }
     if publish {
@@ -156,7 +158,9 @@ fn zip(code: &Map<String, Value>) -> Result<Vec<u8>, Refusal> {
     let Some(text) = code.get("ZipFile").and_then(Value::as_str) else {
         let elsewhere = ["S3Bucket", "S3Key", "ImageUri", "SourceKMSKeyArn"].into_iter();
         let named = elsewhere.filter(|member| code.contains_key(*member)).collect::<Vec<_>>().join(", ");
-        let text = if named.is_empty() { "Please provide a source for function code.".to_owned() } else {
+        let text = if named.is_empty() {
+            "Please provide a source for function code.".to_owned()
+        } else {
             format!("{named}: this host does not fetch code from elsewhere; send the package itself, as ZipFile")
         };
         return Err(Refusal::value(text));

@@ -149,11 +149,7 @@ impl Pool {
 
     /// Starts an environment. As on AWS an initialisation that fails is tried once more, then within the invocation's
     /// own time-out, and only that second failure counts.
-    async fn initialise(
-        &self,
-        prepared: &Prepared,
-        log: &Arc<InvocationLog>,
-    ) -> Result<(Environment, Instant), Fault> {
+    async fn initialise(&self, prepared: &Prepared, log: &Arc<InvocationLog>) -> Result<(Environment, Instant), Fault> {
         let begin = Instant::now();
         match self.start(prepared, log, begin + self.limits.init).await {
             Ok(environment) => Ok((environment, Instant::now() + self.function().timeout)),

@@ -246,7 +246,8 @@ impl Change {
         }
         if let Some(handler) = &self.handler {
             if handler.len() > LONGEST_HANDLER || handler.is_empty() || handler.contains(char::is_whitespace) {
-                let constraint = "satisfy regular expression pattern: [^\\s]+ and have length less than or equal to 128";
+                let constraint =
+                    "satisfy regular expression pattern: [^\\s]+ and have length less than or equal to 128";
                 return Err(Refusal::constraint("handler", Some(handler), constraint));
             }
             settings.handler.clone_from(handler);

@@ -153,7 +153,10 @@ mod tests {
     fn a_text_that_is_json_is_sent_as_that_json() {
         let sent = |text: &str| payload(Some(&Value::parse(text).unwrap()));
         assert_eq!(payload(None), "{}");
-        assert_eq!((sent("null"), sent(r#"{"a": 1.0}"#), sent("[]")), ("{}".into(), r#"{"a":1.0}"#.into(), "[]".into()));
+        assert_eq!(
+            (sent("null"), sent(r#"{"a": 1.0}"#), sent("[]")),
+            ("{}".into(), r#"{"a":1.0}"#.into(), "[]".into())
+        );
         assert_eq!((sent(r#""0.0""#), sent(r#""{}""#)), ("0.0".into(), "{}".into()));
         assert_eq!((sent(r#""Hello""#), sent(r#""\"Hello\"""#)), (r#""Hello""#.into(), r#""Hello""#.into()));
     }

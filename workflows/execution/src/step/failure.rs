@@ -184,8 +184,7 @@ impl<'a> Stepper<'a> {
             self.abort(child);
         }
         let Some(frame) = self.execution.frames.get(&id) else { return };
-        let at_work =
-            !matches!(frame.phase, Phase::Next { .. } | Phase::Ended(_) | Phase::Aborted | Phase::GaveUp(_));
+        let at_work = !matches!(frame.phase, Phase::Next { .. } | Phase::Ended(_) | Phase::Aborted | Phase::GaveUp(_));
         let item = frame.parent.clone().filter(|parent| parent.item.is_some());
         let kind = self.execution.state(self.definition, id).map(|state| &state.kind);
         if at_work && let Some(kind @ (Kind::Task(_) | Kind::Wait(_) | Kind::Parallel(_) | Kind::Map(_))) = kind {

@@ -75,8 +75,10 @@ async fn install(runtimes: &Runtimes, name: &str, node: &Node) -> Result<(), Str
         npm = npm.variable("npm_config_nodedir", headers);
     }
     npm.run().await.map_err(|problem| {
-        format!("{problem}; npm needs a way to its registry, and, since {CLIENT} is built here, a C++ compiler, make, \
-                 tar with xz, python3 and cmake (on Debian: apt install npm g++ make xz-utils python3 cmake)")
+        format!(
+            "{problem}; npm needs a way to its registry, and, since {CLIENT} is built here, a C++ compiler, make, \
+                 tar with xz, python3 and cmake (on Debian: apt install npm g++ make xz-utils python3 cmake)"
+        )
     })?;
     unfinished.finish()
 }
@@ -96,8 +98,10 @@ async fn search_path(runtimes: &Runtimes) -> Result<OsString, String> {
     let folder = runtimes.cache.join(CMAKE_FOLDER);
     if !folder.join("bin/cmake").is_file() {
         install_cmake(runtimes).await.map_err(|problem| {
-            format!("there is no cmake, and it cannot be had from PyPI: {problem}; install cmake (on Debian: apt install \
-                     cmake)")
+            format!(
+                "there is no cmake, and it cannot be had from PyPI: {problem}; install cmake (on Debian: apt install \
+                     cmake)"
+            )
         })?;
     }
     let mut with_cmake = folder.join("bin").into_os_string();

@@ -84,11 +84,22 @@ async fn install(runtimes: &Runtimes, name: &str, python: &Python) -> Result<(),
         format!("{problem}; it needs Python's venv and pip (on Debian: apt install python3.{}-venv)", python.minor)
     })?;
     // A wheel where there is one: the client's native part is then built already.
-    let arguments =
-        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--prefer-binary", CLIENT, SDK];
+    let arguments = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--prefer-binary",
+        CLIENT,
+        SDK,
+    ];
     Tool::new(unfinished.folder.join("bin/python3"), arguments).run().await.map_err(|problem| {
-        format!("{problem}; pip needs a way to PyPI (or PIP_INDEX_URL), and, where there is no wheel, a C++ compiler, \
-                 make, cmake and autoconf")
+        format!(
+            "{problem}; pip needs a way to PyPI (or PIP_INDEX_URL), and, where there is no wheel, a C++ compiler, \
+                 make, cmake and autoconf"
+        )
     })?;
     unfinished.finish()
 }

@@ -74,7 +74,8 @@ impl Answer {
 
 /// Whether these programs are here; a test that needs more says so and ends.
 fn has(programs: &[&str]) -> bool {
-    let missing = programs.iter().find(|program| std::process::Command::new(program).arg("--version").output().is_err());
+    let missing =
+        programs.iter().find(|program| std::process::Command::new(program).arg("--version").output().is_err());
     if let Some(missing) = missing {
         println!("skipped: there is no {missing} on this machine");
     }
@@ -147,7 +148,8 @@ async fn a_created_function_runs_with_its_own_environment_and_no_other() {
     let others = |name: &&String| {
         !name.starts_with("AWS_")
             && !name.starts_with("LAMBDA_")
-            && !["_HANDLER", "TABLE", "PATH", "PWD", "OLDPWD", "LANG", "TZ", "_", "_X_AMZN_TRACE_ID"].contains(&name.as_str())
+            && !["_HANDLER", "TABLE", "PATH", "PWD", "OLDPWD", "LANG", "TZ", "_", "_X_AMZN_TRACE_ID"]
+                .contains(&name.as_str())
     };
     assert_eq!(seen.keys().filter(others).collect::<Vec<_>>(), Vec::<&String>::new());
     host.shutdown().await;
@@ -206,7 +208,10 @@ async fn settings_and_code_are_changed() {
     assert_eq!(caller.put("mine/configuration", stale).await.status, StatusCode::PRECONDITION_FAILED);
     let change = json!({"Timeout": 5, "Description": "d", "RevisionId": first["RevisionId"]});
     let changed = caller.put("mine/configuration", change).await.json();
-    assert_eq!((&changed["Timeout"], &changed["Description"], &changed["MemorySize"]), (&json!(5), &json!("d"), &json!(512)));
+    assert_eq!(
+        (&changed["Timeout"], &changed["Description"], &changed["MemorySize"]),
+        (&json!(5), &json!("d"), &json!(512))
+    );
     assert_ne!(changed["RevisionId"], first["RevisionId"]);
     assert_eq!(changed["CodeSha256"], first["CodeSha256"]);
 
@@ -317,7 +322,10 @@ async fn python_runs_in_awss_own_client() {
     assert_eq!(document["stackTrace"], json!([place]));
 
     let (name, message) = caller.invoke("mine", r#"{"exit": 1}"#).await.function_error();
-    assert_eq!((name.as_str(), message.as_str()), ("Runtime.ExitError", "RequestId: ID Error: Runtime exited with error: exit status 3"));
+    assert_eq!(
+        (name.as_str(), message.as_str()),
+        ("Runtime.ExitError", "RequestId: ID Error: Runtime exited with error: exit status 3")
+    );
     caller.create(&creation("lost", "python3.12", "nowhere.handler", &package(&[("app.py", PYTHON)]))).await;
     let (name, message) = caller.invoke("lost", "{}").await.function_error();
     assert_eq!(name, "Runtime.ImportModuleError");
