@@ -124,6 +124,7 @@ fn header_name(name: &str, connection: &str) -> String {
         "x-amzn-requestid" => "x-amzn-RequestId".to_owned(),
         "x-amzn-trace-id" => "X-Amzn-Trace-Id".to_owned(),
         "x-amz-executed-version" => "X-Amz-Executed-Version".to_owned(),
+        "x-amz-log-result" => "X-Amz-Log-Result".to_owned(),
         "x-amzn-remapped-content-length" => "x-amzn-Remapped-Content-Length".to_owned(),
         "connection" => connection.to_owned(),
         name if name.starts_with("x-") => name.to_owned(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::header::{CONNECTION, CONTENT_LENGTH, ORIGIN};
 use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
@@ -47,6 +47,11 @@ enum Kind {
 impl Invoker {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        // A page that a browser shows must not run programs here, and browsers say where a request comes from.
+        if request.headers().contains_key(ORIGIN) {
+            let text = "requests of web pages are not answered; call the host from a program, without an Origin header";
+            return Refusal::user(StatusCode::FORBIDDEN, "AccessDeniedException", text).answer();
+        }
         let path = request.uri().path().to_owned();
         if let Some(page) = path.strip_prefix("/_host/") {
             return self.page(request.method(), page).await;

@@ -86,6 +86,16 @@ async fn other_paths_and_types_are_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_web_page_runs_nothing() {
+    let (host, caller) = start(vec![function("echo")]).await;
+    let answer = caller.invoke_with("echo", "{}", &[("origin", "https://example.com")]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.header("x-amzn-errortype"), Some("AccessDeniedException"));
+    assert_eq!(caller.figures().await["started"], 0);
+    host.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_dry_run_runs_nothing() {
     let (host, caller) = start(vec![function("echo")]).await;
     let answer = caller.invoke_with("echo", "{}", &[("x-amz-invocation-type", "DryRun")]).await;

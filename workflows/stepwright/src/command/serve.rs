@@ -29,7 +29,8 @@ pub(crate) struct Arguments {
     /// after.
     #[arg(long, default_value_t = 8083)]
     port: u16,
-    /// Address to listen on. Anybody who reaches it may start and stop executions: there is no authentication.
+    /// Address to listen on. Anybody who reaches it may start and stop executions and, by creating functions, run any
+    /// program: there is no authentication.
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
     /// Where state is kept; without it, in memory, and gone when the server stops.
