@@ -137,7 +137,7 @@ fn shown(event: &Event, context: &RenderContext) -> Option<Shown> {
             let exited = details().plain("name", &**name).data("output", output, event).assigned(assigned);
             (format!("{}StateExited", state_type.name()), Some(("stateExitedEventDetails".to_owned(), exited)))
         }
-        EventKind::StateAborted { state_type } => bare(&format!("{}StateAborted", state_type.name())),
+        EventKind::StateAborted { state_type, .. } => bare(&format!("{}StateAborted", state_type.name())),
         EventKind::EvaluationFailed { failure, location, state, .. } => {
             let location = location.as_deref().map(Json::from);
             keyed(

@@ -105,7 +105,7 @@ fn groups_and_ends() {
         EventKind::MapIterationAborted { name: "Each".into(), index: 1 },
         EventKind::MapStateSucceeded,
         EventKind::MapStateFailed,
-        EventKind::StateAborted { state_type: StateType::Wait },
+        EventKind::StateAborted { state_type: StateType::Wait, gave_up: false },
         EventKind::EvaluationFailed {
             failure: failure("States.QueryEvaluationError", Some("why")),
             location: Some("Output/a".into()),

@@ -88,21 +88,25 @@ fn unsupported(resource: &str) -> Answer {
     Answer::Failed(Failure { error: Some("States.TaskFailed".into()), cause: Some(cause.into()) })
 }
 
+/// How the header `Connection` is spelled by a service's integration.
+const CONNECTION: &str = "Connection";
+const SMALL_CONNECTION: &str = "connection";
+
 /// The answer of an optimized integration: the body with the metadata of the exchange, members sorted.
-fn with_metadata(reply: &Reply) -> Value {
+fn with_metadata(reply: &Reply, connection: &str) -> Value {
     let mut members: Vec<(String, Value)> = Vec::new();
     for (name, value) in reply.body.as_object().into_iter().flatten() {
         members.push((name.to_string(), value.clone()));
     }
-    members.push(("SdkHttpMetadata".to_owned(), http_metadata(reply.status, &reply.headers)));
+    members.push(("SdkHttpMetadata".to_owned(), http_metadata(reply.status, &reply.headers, connection)));
     members.push(("SdkResponseMetadata".to_owned(), response_metadata(&reply.request_id)));
     members.sort_by(|(one, _), (other, _)| one.cmp(other));
     Value::object(members)
 }
 
-fn http_metadata(status: u16, headers: &[(String, String)]) -> Value {
+fn http_metadata(status: u16, headers: &[(String, String)], connection: &str) -> Value {
     let headers: Vec<_> =
-        headers.iter().map(|(name, value)| (header_name(name), Value::from(value.as_str()))).collect();
+        headers.iter().map(|(name, value)| (header_name(name, connection), Value::from(value.as_str()))).collect();
     let all = headers.iter().map(|(name, value)| (name.as_str(), Value::array(vec![value.clone()])));
     Value::object([
         ("AllHttpHeaders", Value::object(all)),
@@ -116,13 +120,15 @@ fn response_metadata(request_id: &str) -> Value {
 }
 
 /// A header as AWS's integrations spell it; names come from the wire in lower case.
-fn header_name(name: &str) -> String {
+fn header_name(name: &str, connection: &str) -> String {
     match name {
         "x-amzn-requestid" => "x-amzn-RequestId".to_owned(),
         "x-amzn-trace-id" => "X-Amzn-Trace-Id".to_owned(),
         "x-amz-executed-version" => "X-Amz-Executed-Version".to_owned(),
+        "x-amz-log-result" => "X-Amz-Log-Result".to_owned(),
         "x-amzn-remapped-content-length" => "x-amzn-Remapped-Content-Length".to_owned(),
-        name if name.starts_with("x-") || name == "connection" => name.to_owned(),
+        "connection" => connection.to_owned(),
+        name if name.starts_with("x-") => name.to_owned(),
         name => name.split('-').map(crate::aws::capitalise).collect::<Vec<_>>().join("-"),
     }
 }

@@ -62,7 +62,8 @@ impl Execution {
         match &event.kind {
             EventKind::StateEntered { state_type, name, input } => self.state_entered(event, *state_type, name, input),
             EventKind::StateExited { output, assigned, next, .. } => self.state_exited(event, output, assigned, next),
-            EventKind::StateAborted { .. } => {
+            EventKind::StateAborted { gave_up: true, .. } => self.gave_up(id),
+            EventKind::StateAborted { gave_up: false, .. } => {
                 self.break_fork(id);
                 self.set_phase(id, Phase::Aborted);
             }
@@ -183,16 +184,19 @@ impl Execution {
                 self.iteration_started(event, *index, *parent, input);
             }
             EventKind::MapIterationSucceeded { .. } => self.iteration_succeeded(event),
-            EventKind::MapIterationFailed { .. } => {
-                if let Some(Phase::Failed(failed)) = self.frames.get(&event.frame).map(|frame| &frame.phase) {
-                    let gave_up = Phase::GaveUp(failed.clone());
-                    self.set_phase(event.frame, gave_up);
-                }
-            }
+            EventKind::MapIterationFailed { .. } => self.gave_up(event.frame),
             EventKind::MapIterationAborted { .. } => self.set_aside(event.frame),
             EventKind::ParallelStateSucceeded | EventKind::MapStateSucceeded => self.fork_succeeded(event.frame),
             EventKind::ParallelStateFailed | EventKind::MapStateFailed => self.fork_failed(event),
             _ => {}
+        }
+    }
+
+    /// Nothing took the failure of the frame's state: it is its parent's.
+    fn gave_up(&mut self, id: FrameId) {
+        if let Some(Phase::Failed(failed)) = self.frames.get(&id).map(|frame| &frame.phase) {
+            let gave_up = Phase::GaveUp(failed.clone());
+            self.set_phase(id, gave_up);
         }
     }
 

@@ -108,6 +108,9 @@ pub enum EventKind {
     StateAborted {
         /// The state's type.
         state_type: StateType,
+        /// *journal*: whether its own failure is what ends its branch, rather than another's.
+        #[serde(default)]
+        gave_up: bool,
     },
 
     /// `TaskScheduled`, `LambdaFunctionScheduled`, `ActivityScheduled`

@@ -33,6 +33,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
         "hang" => std::future::pending().await,
         "allocate" => Ok(allocate(event.payload["megabytes"].as_u64().unwrap_or(0))),
         "environment" => Ok(std::env::vars().map(|(name, value)| (name, Value::from(value))).collect()),
+        "file" => Ok(packaged()),
         _ => Ok(echo(event.payload, &event.context)),
     }
 }
@@ -46,6 +47,12 @@ fn echo(event: Value, context: &Context) -> Value {
         "deadline": context.deadline,
         "traceId": context.xray_trace_id,
     })
+}
+
+/// What the function's package says.
+fn packaged() -> Value {
+    let text = std::fs::read("answer.json").expect("the package has an answer");
+    serde_json::from_slice(&text).expect("the answer is JSON")
 }
 
 /// Opens a connection that lasts as long as this process, sends the process id, and waits for a byte if asked to.

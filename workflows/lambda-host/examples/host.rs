@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use lambda_host::{Config, Function, LambdaHost, Limits};
+use lambda_host::{Config, Created, Function, LambdaHost, Limits};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,6 +25,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         account: "123456789012".to_owned(),
         functions: vec![function],
         common_environment: BTreeMap::new(),
+        created: Created {
+            folder: None,
+            runtimes: std::env::temp_dir().join("stepwright-runtimes"),
+            install: false,
+            environment: BTreeMap::new(),
+            max_concurrency: 10,
+        },
         limits: Limits::default(),
     })
     .await?;

@@ -26,8 +26,25 @@ pub struct Config {
     /// Environment every function gets, below its own. A function's process inherits nothing else of this
     /// process but `PATH`.
     pub common_environment: BTreeMap<String, String>,
+    /// Functions that callers create.
+    pub created: Created,
     /// Bounds that hold for the whole host.
     pub limits: Limits,
+}
+
+/// What holds for functions that are created with `CreateFunction`.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// The folder that keeps them; without one they go with the host.
+    pub folder: Option<PathBuf>,
+    /// The folder that AWS's runtime clients are installed into, for as many hosts as want them.
+    pub runtimes: PathBuf,
+    /// Whether clients that are not there may be installed.
+    pub install: bool,
+    /// Their environment, below their own. Their processes inherit nothing else of this process but `PATH`.
+    pub environment: BTreeMap<String, String>,
+    /// Most invocations of one of them at one time. At least 1.
+    pub max_concurrency: usize,
 }
 
 /// One function as deployed.
@@ -80,6 +97,10 @@ impl Default for Limits {
 impl Config {
     /// Checks what can be known before anything runs.
     pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.created.max_concurrency == 0 {
+            let (field, remedy) = ("max_concurrency", "use at least 1".to_owned());
+            return Err(Error::InvalidFunction { name: "(any that is created)".to_owned(), field, remedy });
+        }
         let mut names = BTreeSet::new();
         for function in &self.functions {
             function.check()?;
@@ -91,10 +112,15 @@ impl Config {
     }
 }
 
+/// Whether a function may have that name.
+pub(crate) fn is_name(name: &str) -> bool {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
+    !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(allowed)
+}
+
 impl Function {
     fn check(&self) -> Result<(), Error> {
-        let allowed = |character: char| character.is_ascii_alphanumeric() || character == '-' || character == '_';
-        if self.name.is_empty() || self.name.len() > LONGEST_NAME || !self.name.chars().all(allowed) {
+        if !is_name(&self.name) {
             return Err(self.invalid("name", "use 1 to 64 letters, digits, '-' or '_'"));
         }
         if self.timeout.is_zero() || self.timeout > LONGEST_TIMEOUT {
@@ -141,6 +167,13 @@ mod tests {
             account: "123456789012".into(),
             functions,
             common_environment: BTreeMap::new(),
+            created: Created {
+                folder: None,
+                runtimes: "runtimes".into(),
+                install: false,
+                environment: BTreeMap::new(),
+                max_concurrency: 1,
+            },
             limits: Limits::default(),
         };
         config.check().unwrap_err().to_string()

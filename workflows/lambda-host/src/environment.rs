@@ -10,7 +10,7 @@ use crate::closing::Closing;
 use crate::fault::Fault;
 use crate::logs::InvocationLog;
 use crate::output::Output;
-use crate::process::{Launch, Process};
+use crate::process::{Launch, Prepared, Process};
 use crate::runtime_api::{Invocation, RuntimeApi, Signal};
 use crate::{clock, identity};
 
@@ -44,13 +44,14 @@ impl Environment {
     /// The fault of an initialisation that failed or was not over at `deadline`.
     pub(crate) async fn start(
         launch: &Launch,
+        prepared: &Prepared,
         log: &Arc<InvocationLog>,
         deadline: Instant,
         closing: Closing,
     ) -> Result<Self, Fault> {
-        let mut environment = Self::open(launch, log, closing)
+        let mut environment = Self::open(launch, prepared, log, closing)
             .await
-            .map_err(|error| Fault::NotStarted(format!("fork/exec {}: {error}", launch.function().binary.display())))?;
+            .map_err(|error| Fault::NotStarted(format!("fork/exec {}: {error}", prepared.shown.display())))?;
         let fault = match environment.observe(deadline).await {
             Observed::Said(Signal::Next) => {
                 environment.ready = true;
@@ -58,19 +59,24 @@ impl Environment {
             }
             Observed::Said(Signal::InitFailed(fault)) | Observed::Ended(fault) => fault,
             Observed::Said(Signal::Answered(_)) => Fault::Malformed("an answer before any invocation".to_owned()),
-            Observed::Deadline => Fault::TimedOut(launch.function().timeout),
+            Observed::Deadline => Fault::TimedOut(launch.bounds().timeout),
         };
         environment.stop().await;
         Err(fault)
     }
 
-    async fn open(launch: &Launch, log: &Arc<InvocationLog>, closing: Closing) -> std::io::Result<Self> {
+    async fn open(
+        launch: &Launch,
+        prepared: &Prepared,
+        log: &Arc<InvocationLog>,
+        closing: Closing,
+    ) -> std::io::Result<Self> {
         let api = RuntimeApi::open(closing.clone()).await?;
         let output = Output::open()?;
         output.attribute(Arc::clone(log));
         let stream = format!("[$LATEST]{}", identity::request_id().replace('-', ""));
-        let process = launch.start(api.addr(), &stream, &output)?;
-        let memory_kib = u64::from(launch.function().memory_mb) * 1024;
+        let process = launch.start(prepared, api.addr(), &stream, &output)?;
+        let memory_kib = u64::from(launch.bounds().memory_mb) * 1024;
         Ok(Self { process, api, output, memory_kib, peak_kib: None, closing, ready: false })
     }
 

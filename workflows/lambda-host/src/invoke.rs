@@ -1,21 +1,22 @@
 //! The Invoke API (2015-03-31) and the host's own pages under `/_host/`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, ORIGIN};
+use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::fault::Fault;
+use crate::functions::Functions;
 use crate::logs::{InvocationLog, Logs};
-use crate::name::{self, Unknown};
+use crate::operation;
 use crate::pool::{Figures, Place, Pool, Throttled};
+use crate::refusal::{Refusal, put};
 use crate::runtime_api::Invocation;
 use crate::wire::{self, Answer, Unread};
 use crate::{clock, identity};
@@ -28,9 +29,7 @@ const LARGEST_EVENT: usize = 1_048_576;
 /// Answers the callers of functions.
 #[derive(Debug)]
 pub(crate) struct Invoker {
-    pub(crate) region: String,
-    pub(crate) account: String,
-    pub(crate) pools: BTreeMap<String, Arc<Pool>>,
+    pub(crate) functions: Arc<Functions>,
     pub(crate) logs: Arc<Logs>,
     pub(crate) events: Arc<Semaphore>,
     /// Held by everything that runs on after its caller has gone; shutdown waits for its last holder.
@@ -45,46 +44,46 @@ enum Kind {
     DryRun,
 }
 
-/// An answer that is an error of the Invoke API itself, not of a function.
-struct Refusal {
-    status: StatusCode,
-    name: &'static str,
-    body: serde_json::Value,
-}
-
 impl Invoker {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Answer {
+        // A page that a browser shows must not run programs here, and browsers say where a request comes from.
+        if request.headers().contains_key(ORIGIN) {
+            let text = "requests of web pages are not answered; call the host from a program, without an Origin header";
+            return Refusal::user(StatusCode::FORBIDDEN, "AccessDeniedException", text).answer();
+        }
         let path = request.uri().path().to_owned();
         if let Some(page) = path.strip_prefix("/_host/") {
-            return self.page(request.method(), page);
+            return self.page(request.method(), page).await;
         }
         let function = path.strip_prefix("/2015-03-31/functions/").and_then(|rest| rest.strip_suffix("/invocations"));
         let answer = match (request.method(), function) {
             (&Method::POST, Some(function)) => self.invoke(request, function).await,
-            _ => Err(Refusal::user(
-                StatusCode::NOT_FOUND,
-                "UnknownOperationException",
-                format!("{path} is not served: POST /2015-03-31/functions/NAME/invocations"),
-            )),
+            _ => operation::answer(&self.functions, request).await,
         };
         answer.unwrap_or_else(Refusal::answer)
     }
 
     async fn invoke(&self, request: Request<Incoming>, function: &str) -> Result<Answer, Refusal> {
         let query = request.uri().query().unwrap_or_default();
-        let name = name::resolve(function, query, &self.region, &self.account)?;
-        let unknown = || Unknown(format!("Function not found: {}", name.arn(&self.region, &self.account)));
-        let pool = self.pools.get(&name.function).filter(|_| name.is_latest()).ok_or_else(unknown)?;
+        let pool = &self.functions.invoked(function, query)?.pool;
         let kind = Kind::of(request.headers())?;
         if kind == Kind::DryRun {
             return Ok(wire::json(StatusCode::NO_CONTENT, ""));
         }
         let wants_tail = request.headers().get("x-amz-log-type").is_some_and(|value| value == "Tail");
+        let closes = request.headers().contains_key(CONNECTION);
         let invocation = self.read(request, kind, pool).await?;
         match kind {
             Kind::Event => self.accept(pool, invocation),
-            _ => self.run(pool, invocation, wants_tail).await,
+            _ => {
+                let mut answer = self.run(pool, invocation, wants_tail).await?;
+                // As AWS's front door says it, unless the caller wants it otherwise.
+                if !closes {
+                    put(answer.headers_mut(), "connection", "keep-alive");
+                }
+                Ok(answer)
+            }
         }
     }
 
@@ -118,6 +117,7 @@ impl Invoker {
             Err(fault) => failed(fault, &request_id),
         };
         put(answer.headers_mut(), "x-amz-executed-version", "$LATEST");
+        put(answer.headers_mut(), "x-amzn-remapped-content-length", "0");
         put(answer.headers_mut(), "x-amzn-requestid", &request_id);
         put(answer.headers_mut(), "x-amzn-trace-id", &trace_id);
         if wants_tail {
@@ -137,20 +137,23 @@ impl Invoker {
         Ok(answer)
     }
 
-    fn page(&self, method: &Method, page: &str) -> Answer {
+    async fn page(&self, method: &Method, page: &str) -> Answer {
         if method != Method::GET {
             return Refusal::user(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "use GET".to_owned()).answer();
         }
         if page == "functions" {
-            let figures: Vec<Figures> = self.pools.values().map(|pool| pool.figures()).collect();
+            let figures: Vec<Figures> = self.functions.pools().iter().map(|pool| pool.figures()).collect();
             return wire::json(StatusCode::OK, json!(figures).to_string());
+        }
+        if let Some(function) = page.strip_prefix("functions/").and_then(|rest| rest.strip_suffix("/code")) {
+            return operation::package(&self.functions, function).await.unwrap_or_else(Refusal::answer);
         }
         let request_id = page.strip_prefix("invocations/").and_then(|rest| rest.strip_suffix("/logs"));
         match request_id.and_then(|request_id| self.logs.of(request_id)) {
             Some(log) => wire::json(StatusCode::OK, log_page(&log)),
             None => {
-                let text = "no such page or invocation: GET /_host/functions or /_host/invocations/REQUEST-ID/logs; \
-                            only the latest invocations are kept";
+                let text = "no such page or invocation: GET /_host/functions, /_host/functions/NAME/code or \
+                            /_host/invocations/REQUEST-ID/logs; only the latest invocations are kept";
                 Refusal::user(StatusCode::NOT_FOUND, "ResourceNotFoundException", text.to_owned()).answer()
             }
         }
@@ -218,12 +221,6 @@ fn failed(fault: &Fault, request_id: &str) -> Answer {
     answer
 }
 
-fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
-}
-
 impl Kind {
     fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
         match headers.get("x-amz-invocation-type").map(|value| value.to_str().unwrap_or_default()) {
@@ -235,42 +232,5 @@ impl Kind {
                 Err(Refusal::user(StatusCode::BAD_REQUEST, "InvalidParameterValueException", text))
             }
         }
-    }
-}
-
-impl Refusal {
-    fn user(status: StatusCode, name: &'static str, message: String) -> Self {
-        Self { status, name, body: json!({"Type": "User", "Message": message, "message": message}) }
-    }
-
-    fn content(reason: &str) -> Self {
-        let text = format!("Could not parse request body into json: {reason}");
-        Self::user(StatusCode::BAD_REQUEST, "InvalidRequestContentException", text)
-    }
-
-    fn service(message: &str) -> Self {
-        let body = json!({"Type": "Service", "Message": message, "message": message});
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, name: "ServiceException", body }
-    }
-
-    fn answer(self) -> Answer {
-        let mut answer = wire::json(self.status, self.body.to_string());
-        put(answer.headers_mut(), "x-amzn-errortype", self.name);
-        put(answer.headers_mut(), "x-amzn-requestid", &identity::request_id());
-        answer
-    }
-}
-
-impl From<Unknown> for Refusal {
-    fn from(Unknown(message): Unknown) -> Self {
-        Self::user(StatusCode::NOT_FOUND, "ResourceNotFoundException", message)
-    }
-}
-
-impl From<Throttled> for Refusal {
-    fn from(_: Throttled) -> Self {
-        let (reason, text) = ("ConcurrentInvocationLimitExceeded", "Rate Exceeded.");
-        let body = json!({"Type": "User", "Reason": reason, "Message": text, "message": text});
-        Self { status: StatusCode::TOO_MANY_REQUESTS, name: "TooManyRequestsException", body }
     }
 }

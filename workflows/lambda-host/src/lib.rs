@@ -1,8 +1,13 @@
 //! The Lambda side of the engine: runs unmodified Lambda binaries on this machine.
 //!
 //! Two protocols meet here, and only here:
-//! - the **Invoke API** (`POST /2015-03-31/functions/NAME/invocations`), which callers speak to the host;
+//! - **Lambda's API** (`/2015-03-31/functions`), which callers speak to the host: Invoke, and the operations that
+//!   create, describe, update and delete functions made of zip packages;
 //! - the **Runtime API** (`2018-06-01`), which each function's process speaks back to the host.
+//!
+//! Functions of the configuration are binaries that speak the Runtime API. Created functions bring a `bootstrap`
+//! (`provided.*`), or run in AWS's own runtime clients for Python and Node.js, which are installed when the first
+//! function asks for one. `README.md` says what such a function sees.
 //!
 //! An *environment* is one process with its own Runtime API endpoint. It serves one invocation at a time, is kept
 //! warm, and is stopped when it has been idle for long, breaks a limit, or misbehaves. A function has at most
@@ -13,17 +18,27 @@ mod closing;
 mod config;
 mod environment;
 mod fault;
+mod functions;
 mod identity;
 mod invoke;
 mod logs;
 mod name;
+mod operation;
 mod output;
+mod package;
 mod pool;
 mod process;
+mod refusal;
+mod runtime;
 mod runtime_api;
+mod runtimes;
+mod settings;
+mod store;
+mod task_root;
 mod wire;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,13 +46,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
-pub use config::{Config, Function, Limits};
+pub use config::{Config, Created, Function, Limits};
 
 use closing::Closing;
+use functions::Functions;
 use invoke::Invoker;
 use logs::{Logs, lock};
-use pool::Pool;
-use process::Launch;
 
 /// Longest wait for callers at shutdown.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -53,7 +67,7 @@ pub struct LambdaHost {
 /// What shutdown takes apart.
 #[derive(Debug)]
 struct Running {
-    pools: Vec<Arc<Pool>>,
+    functions: Arc<Functions>,
     /// Closed when nothing works any more.
     done: mpsc::Receiver<()>,
     server: JoinHandle<()>,
@@ -66,7 +80,7 @@ impl LambdaHost {
     ///
     /// # Errors
     /// [`Error::InvalidFunction`] when a function cannot be run as configured, [`Error::Listen`] when the address
-    /// cannot be had.
+    /// cannot be had, [`Error::Functions`] when the functions that were created before cannot be read.
     pub async fn start(config: Config) -> Result<Self, Error> {
         config.check()?;
         let refused = |source| Error::Listen { address: config.listen, source };
@@ -74,15 +88,20 @@ impl LambdaHost {
         let addr = listener.local_addr().map_err(refused)?;
         let (closing, closed) = Closing::channel();
         let (working, done) = mpsc::channel(1);
-        let idle = config.limits.idle;
-        let invoker = Arc::new(invoker(config, &closed, working));
-        let pools: Vec<Arc<Pool>> = invoker.pools.values().cloned().collect();
+        let limits = config.limits.clone();
+        let functions = Arc::new(Functions::open(config, addr, &closed)?);
+        let invoker = Arc::new(Invoker {
+            functions: Arc::clone(&functions),
+            logs: Arc::new(Logs::new(limits.kept_invocations)),
+            events: Arc::new(Semaphore::new(limits.events.min(Semaphore::MAX_PERMITS))),
+            working,
+        });
         let server = tokio::spawn(wire::serve(listener, closed, move |request| {
             let invoker = Arc::clone(&invoker);
             async move { invoker.answer(request).await }
         }));
-        let sweeper = tokio::spawn(sweep(pools.clone(), idle));
-        let running = Mutex::new(Some(Running { pools, done, server, sweeper }));
+        let sweeper = tokio::spawn(sweep(Arc::clone(&functions), limits.idle));
+        let running = Mutex::new(Some(Running { functions, done, server, sweeper }));
         Ok(Self { addr, closing, running })
     }
 
@@ -111,13 +130,13 @@ impl LambdaHost {
         let running = lock(&self.running).take();
         if let Some(mut running) = running {
             running.sweeper.abort();
-            running.pools.iter().for_each(|pool| pool.close());
+            running.functions.pools().iter().for_each(|pool| pool.close());
             // Callers get their answers; one that never finishes its own request is cut off.
             if tokio::time::timeout(FAREWELL, &mut running.server).await.is_err() {
                 running.server.abort();
             }
             while running.done.recv().await.is_some() {}
-            for pool in running.pools {
+            for pool in running.functions.pools() {
                 pool.clear().await;
             }
         }
@@ -134,30 +153,13 @@ impl Drop for LambdaHost {
     }
 }
 
-fn invoker(config: Config, closing: &Closing, working: mpsc::Sender<()>) -> Invoker {
-    let Config { region, account, functions, common_environment, limits, .. } = config;
-    let pools = functions.into_iter().map(|function| {
-        let (name, arn) = (function.name.clone(), name::arn(&region, &account, &function.name));
-        let launch = Launch::new(function, &region, &common_environment);
-        (name, Arc::new(Pool::new(launch, arn, limits.clone(), closing.clone())))
-    });
-    Invoker {
-        pools: pools.collect(),
-        logs: Arc::new(Logs::new(limits.kept_invocations)),
-        events: Arc::new(Semaphore::new(limits.events.min(Semaphore::MAX_PERMITS))),
-        working,
-        region,
-        account,
-    }
-}
-
 /// Stops environments that nobody used for `idle`.
-async fn sweep(pools: Vec<Arc<Pool>>, idle: Duration) {
+async fn sweep(functions: Arc<Functions>, idle: Duration) {
     let period = (idle / 4).clamp(Duration::from_millis(10), Duration::from_secs(30));
     let mut turns = tokio::time::interval(period);
     loop {
         turns.tick().await;
-        for pool in &pools {
+        for pool in functions.pools() {
             pool.reap().await;
         }
     }
@@ -176,6 +178,14 @@ pub enum Error {
         field: &'static str,
         /// What to do.
         remedy: String,
+    },
+    /// The folder of created functions cannot be used.
+    #[error("the folder {folder:?} of created functions cannot be used: {source}")]
+    Functions {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        source: std::io::Error,
     },
     /// The address cannot be listened on.
     #[error("the Lambda host cannot listen on {address}: {source}; choose another port, or 0 for any free one")]

@@ -10,11 +10,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::closing::Closing;
-use crate::config::{Function, Limits};
+use crate::config::Limits;
 use crate::environment::Environment;
 use crate::fault::Fault;
 use crate::logs::{InvocationLog, lock};
-use crate::process::Launch;
+use crate::process::{Bounds, Launch, Prepared};
 use crate::runtime_api::Invocation;
 
 /// The environments of one function.
@@ -27,7 +27,8 @@ pub(crate) struct Pool {
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
     started: AtomicU64,
-    idle: Mutex<Vec<Idle>>,
+    /// `None` when the function is not what it was: its environments are then not kept.
+    idle: Mutex<Option<Vec<Idle>>>,
 }
 
 #[derive(Debug)]
@@ -66,14 +67,14 @@ struct Run {
 impl Pool {
     pub(crate) fn new(launch: Launch, arn: String, limits: Limits, closing: Closing) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(launch.function().max_concurrency)),
+            places: Arc::new(Semaphore::new(launch.bounds().max_concurrency)),
             launch,
             arn,
             limits,
             closing,
             waiting: AtomicUsize::new(0),
             started: AtomicU64::new(0),
-            idle: Mutex::default(),
+            idle: Mutex::new(Some(Vec::new())),
         }
     }
 
@@ -82,9 +83,9 @@ impl Pool {
         &self.arn
     }
 
-    /// The function.
-    pub(crate) fn function(&self) -> &Function {
-        self.launch.function()
+    /// The function's bounds.
+    pub(crate) fn function(&self) -> &Bounds {
+        self.launch.bounds()
     }
 
     /// Waits for a place, unless too many wait already.
@@ -125,9 +126,17 @@ impl Pool {
     }
 
     async fn run_cold(&self, invocation: Invocation, log: &Arc<InvocationLog>) -> Run {
+        // Installing a runtime takes its time, which is not the function's.
+        let prepared = self.launch.prepare().await;
         let begin = Instant::now();
-        log.platform("INIT_START Runtime Version: provided.al2023".to_owned());
-        match self.initialise(log).await {
+        let initialised = match &prepared {
+            Ok(prepared) => {
+                log.platform(format!("INIT_START Runtime Version: {}", prepared.version));
+                self.initialise(prepared, log).await
+            }
+            Err(fault) => Err(fault.clone()),
+        };
+        match initialised {
             Ok((environment, deadline)) => {
                 self.run(environment, Some(begin.elapsed()), deadline, invocation, log).await
             }
@@ -140,22 +149,27 @@ impl Pool {
 
     /// Starts an environment. As on AWS an initialisation that fails is tried once more, then within the invocation's
     /// own time-out, and only that second failure counts.
-    async fn initialise(&self, log: &Arc<InvocationLog>) -> Result<(Environment, Instant), Fault> {
+    async fn initialise(&self, prepared: &Prepared, log: &Arc<InvocationLog>) -> Result<(Environment, Instant), Fault> {
         let begin = Instant::now();
-        match self.start(log, begin + self.limits.init).await {
+        match self.start(prepared, log, begin + self.limits.init).await {
             Ok(environment) => Ok((environment, Instant::now() + self.function().timeout)),
             Err(fault) => {
                 let took = milliseconds(begin.elapsed());
                 log.platform(format!("INIT_REPORT Init Duration: {took} ms\tPhase: init{}", fault.status()));
                 let deadline = Instant::now() + self.function().timeout;
-                self.start(log, deadline).await.map(|environment| (environment, deadline))
+                self.start(prepared, log, deadline).await.map(|environment| (environment, deadline))
             }
         }
     }
 
-    async fn start(&self, log: &Arc<InvocationLog>, deadline: Instant) -> Result<Environment, Fault> {
+    async fn start(
+        &self,
+        prepared: &Prepared,
+        log: &Arc<InvocationLog>,
+        deadline: Instant,
+    ) -> Result<Environment, Fault> {
         self.started.fetch_add(1, Ordering::Relaxed);
-        Environment::start(&self.launch, log, deadline, self.closing.clone()).await
+        Environment::start(&self.launch, prepared, log, deadline, self.closing.clone()).await
     }
 
     async fn run(
@@ -170,15 +184,29 @@ impl Pool {
         let begin = Instant::now();
         let result = environment.invoke(invocation, log, deadline, self.function().timeout).await;
         let run = Run { result, init, duration: begin.elapsed(), peak_memory_mb: environment.peak_memory_mb() };
-        if environment.reusable() {
-            lock(&self.idle).push(Idle { environment, since: Instant::now() });
+        if environment.reusable()
+            && let Some(mut superseded) = self.keep(environment)
+        {
+            superseded.stop().await;
         }
         run
+    }
+
+    /// Keeps an environment for the next invocation; gives it back when there will be none.
+    fn keep(&self, environment: Environment) -> Option<Environment> {
+        match &mut *lock(&self.idle) {
+            Some(idle) => {
+                idle.push(Idle { environment, since: Instant::now() });
+                None
+            }
+            None => Some(environment),
+        }
     }
 
     /// The environment used last: the others can then grow old and be stopped.
     fn take_idle(&self) -> Option<Environment> {
         let mut idle = lock(&self.idle);
+        let idle = idle.as_mut()?;
         while let Some(mut last) = idle.pop() {
             if last.environment.reusable() {
                 return Some(last.environment);
@@ -212,7 +240,7 @@ impl Pool {
         let old: Vec<Idle> = {
             let mut idle = lock(&self.idle);
             let is_old = |idle: &mut Idle| idle.since.elapsed() >= self.limits.idle || !idle.environment.reusable();
-            idle.extract_if(.., is_old).collect()
+            idle.iter_mut().flat_map(|idle| idle.extract_if(.., is_old)).collect()
         };
         for mut idle in old {
             idle.environment.stop().await;
@@ -224,10 +252,10 @@ impl Pool {
         self.places.close();
     }
 
-    /// Stops every idle environment.
+    /// Stops every idle environment, and the others when their invocations end.
     pub(crate) async fn clear(&self) {
-        let all = std::mem::take(&mut *lock(&self.idle));
-        for mut idle in all {
+        let all = lock(&self.idle).take();
+        for mut idle in all.into_iter().flatten() {
             idle.environment.stop().await;
         }
     }
@@ -238,7 +266,7 @@ impl Pool {
             name: self.function().name.clone(),
             arn: self.arn.clone(),
             busy: self.function().max_concurrency - self.places.available_permits(),
-            idle: lock(&self.idle).len(),
+            idle: lock(&self.idle).as_ref().map_or(0, Vec::len),
             waiting: self.waiting.load(Ordering::Relaxed),
             started: self.started.load(Ordering::Relaxed),
         }

@@ -178,7 +178,7 @@ fn name(kind: &EventKind) -> String {
     match kind {
         EventKind::StateEntered { state_type, .. } => format!("{}StateEntered", state_type.name()),
         EventKind::StateExited { state_type, .. } => format!("{}StateExited", state_type.name()),
-        EventKind::StateAborted { state_type } => format!("{}StateAborted", state_type.name()),
+        EventKind::StateAborted { state_type, .. } => format!("{}StateAborted", state_type.name()),
         EventKind::TaskScheduled { flavor, .. } => format!("{}Scheduled", family(*flavor)),
         EventKind::TaskStarted { flavor, .. } => format!("{}Started", family(*flavor)),
         EventKind::TaskSucceeded { flavor, .. } => format!("{}Succeeded", family(*flavor)),

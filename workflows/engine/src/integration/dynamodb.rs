@@ -4,7 +4,7 @@ use asl::Value;
 use execution::Failure;
 
 use super::failure::Naming;
-use super::{World, with_metadata};
+use super::{CONNECTION, World, with_metadata};
 use crate::aws;
 
 const NAMING: Naming = Naming { prefix: "DynamoDB", service: "AmazonDynamoDBv2", generic: "AmazonDynamoDBException" };
@@ -12,5 +12,5 @@ const NAMING: Naming = Naming { prefix: "DynamoDB", service: "AmazonDynamoDBv2",
 /// Calls the action.
 pub(crate) async fn perform(world: &World, action: &str, parameters: &Value) -> Result<Value, Failure> {
     let reply = world.aws.call("dynamodb", &aws::capitalise(action), parameters).await;
-    reply.map(|reply| with_metadata(&reply)).map_err(|error| NAMING.failure(&error))
+    reply.map(|reply| with_metadata(&reply, CONNECTION)).map_err(|error| NAMING.failure(&error))
 }

@@ -6,7 +6,7 @@ use asl::Value;
 use execution::Failure;
 
 use super::failure::{Naming, named};
-use super::{World, http_metadata, response_metadata};
+use super::{CONNECTION, World, http_metadata, response_metadata};
 use crate::aws::{self, Answer, Call, CallError};
 
 const NAMING: Naming = Naming { prefix: "Lambda", service: "AWSLambda", generic: "AWSLambdaException" };
@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(15 * 60 + 10);
 /// Invokes the function that is itself the task's resource: its answer is the result.
 pub(crate) async fn direct(world: &World, function: &str, payload: &Value) -> Result<Value, Failure> {
     let answer = send(world, &request(world, function, None, payload.to_string())).await?;
-    check(&answer)?;
+    check(&answer, Cause::AsItCame)?;
     Ok(payload_of(&answer))
 }
 
@@ -27,8 +27,7 @@ pub(crate) async fn invoke(world: &World, parameters: &Value) -> Result<Value, F
     let Some(function) = text("FunctionName") else {
         return Err(named("States", "Runtime", "The field 'FunctionName' is required but was missing"));
     };
-    let payload = parameters.get("Payload").map_or_else(|| "{}".to_owned(), ToString::to_string);
-    let mut call = request(world, function, text("Qualifier"), payload);
+    let mut call = request(world, function, text("Qualifier"), payload(parameters.get("Payload")));
     let headers = [
         ("InvocationType", "x-amz-invocation-type"),
         ("LogType", "x-amz-log-type"),
@@ -38,8 +37,19 @@ pub(crate) async fn invoke(world: &World, parameters: &Value) -> Result<Value, F
         call.headers.extend(text(name).map(|value| (header, value.to_owned())));
     }
     let answer = send(world, &call).await?;
-    check(&answer)?;
+    check(&answer, Cause::Compact)?;
     Ok(described(&answer))
+}
+
+/// What `lambda:invoke` sends: nothing where there is nothing, and a text that is JSON itself as that JSON.
+fn payload(parameter: Option<&Value>) -> String {
+    match parameter {
+        None | Some(Value::Null) => "{}".to_owned(),
+        Some(value) => match value.as_str().filter(|text| Value::parse(text).is_ok()) {
+            Some(json) => json.to_owned(),
+            None => value.to_string(),
+        },
+    }
 }
 
 fn described(answer: &Answer) -> Value {
@@ -47,7 +57,7 @@ fn described(answer: &Answer) -> Value {
     members.extend(answer.header("x-amz-executed-version").map(|version| ("ExecutedVersion", Value::from(version))));
     members.extend(answer.header("x-amz-log-result").map(|log| ("LogResult", Value::from(log))));
     members.push(("Payload", payload_of(answer)));
-    members.push(("SdkHttpMetadata", http_metadata(answer.status, &answer.headers)));
+    members.push(("SdkHttpMetadata", http_metadata(answer.status, &answer.headers, CONNECTION)));
     members.push(("SdkResponseMetadata", response_metadata(&answer.request_id())));
     members.push(("StatusCode", Value::from(u32::from(answer.status))));
     Value::object(members)
@@ -88,8 +98,17 @@ async fn send(world: &World, call: &Call) -> Result<Answer, Failure> {
     world.aws.http().send(call.clone()).await.map_err(|error| NAMING.failure(&error))
 }
 
+/// The form of a function's error in the cause. Runtimes space their JSON differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The text of the function's runtime: where the function is the task's resource.
+    AsItCame,
+    /// Without spaces: from `lambda:invoke`, which reads it.
+    Compact,
+}
+
 /// Refusals of the service, then errors of the function.
-fn check(answer: &Answer) -> Result<(), Failure> {
+fn check(answer: &Answer, form: Cause) -> Result<(), Failure> {
     let text = String::from_utf8_lossy(&answer.body);
     let body = Value::parse(&text).unwrap_or_default();
     if !answer.is_success() {
@@ -101,7 +120,13 @@ fn check(answer: &Answer) -> Result<(), Failure> {
         return Ok(());
     }
     match body.get("errorType").and_then(Value::as_str) {
-        Some(error) => Err(Failure { error: Some(error.into()), cause: Some(text.into()) }),
+        Some(error) => {
+            let cause = match form {
+                Cause::AsItCame => text.into(),
+                Cause::Compact => body.to_string().into(),
+            };
+            Err(Failure { error: Some(error.into()), cause: Some(cause) })
+        }
         None => {
             let cause = format!(
                 "The cause could not be determined because Lambda did not return an error type. Returned payload: {text}"
@@ -123,6 +148,18 @@ fn payload_of(answer: &Answer) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_that_is_json_is_sent_as_that_json() {
+        let sent = |text: &str| payload(Some(&Value::parse(text).unwrap()));
+        assert_eq!(payload(None), "{}");
+        assert_eq!(
+            (sent("null"), sent(r#"{"a": 1.0}"#), sent("[]")),
+            ("{}".into(), r#"{"a":1.0}"#.into(), "[]".into())
+        );
+        assert_eq!((sent(r#""0.0""#), sent(r#""{}""#)), ("0.0".into(), "{}".into()));
+        assert_eq!((sent(r#""Hello""#), sent(r#""\"Hello\"""#)), (r#""Hello""#.into(), r#""Hello""#.into()));
+    }
 
     #[test]
     fn functions_are_named_in_four_ways() {

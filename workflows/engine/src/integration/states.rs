@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use super::failure::{Naming, named};
-use super::{http_metadata, response_metadata};
+use super::{SMALL_CONNECTION, http_metadata, response_metadata};
 use crate::aws::CallError;
 use crate::core::Core;
 use crate::description::{Given, Started};
@@ -37,7 +37,7 @@ pub(crate) async fn start(core: &Weak<Core>, arn: &Arc<str>, order: &TaskOrder) 
     let headers = headers(&request_id, &started);
     Ok(Value::object([
         ("ExecutionArn", Value::from(started.arn)),
-        ("SdkHttpMetadata", http_metadata(200, &headers)),
+        ("SdkHttpMetadata", http_metadata(200, &headers, SMALL_CONNECTION)),
         ("SdkResponseMetadata", response_metadata(&request_id)),
         ("StartDate", Value::from(started.start_date)),
     ]))

@@ -291,6 +291,16 @@ async fn a_functions_error_is_its_type_and_its_payload() {
 }
 
 #[tokio::test]
+async fn a_cause_keeps_the_runtimes_spaces_only_where_the_function_is_the_resource() {
+    let body = r#"{"errorMessage": "no", "errorType": "ValueError", "stackTrace": ["a", "b"]}"#;
+    let server = Server::constant(200, vec![("x-amz-function-error", "Unhandled")], body).await;
+    assert_eq!(failure(run(&server, FUNCTION, "{}").await).1, body);
+    let (error, cause) = failure(run(&server, "arn:aws:states:::lambda:invoke", r#"{"FunctionName":"f"}"#).await);
+    assert_eq!(error, "ValueError");
+    assert_eq!(cause, r#"{"errorMessage":"no","errorType":"ValueError","stackTrace":["a","b"]}"#);
+}
+
+#[tokio::test]
 async fn lambdas_own_errors_have_its_names() {
     let cases = [
         (404, "ResourceNotFoundException", "Lambda.ResourceNotFoundException"),

@@ -64,9 +64,9 @@ impl Stepper<'_> {
             PathField::Path(path) => jsonpath::place(&raw, path, selected.clone())?,
         };
         self.note(|inspection| inspection.after_result_path = Some(placed.clone()));
-        // A result's variables come from the result itself; where the state has none, from its data.
+        // Variables come from the result itself, as a Pass has one, too; where the state has none, from its data.
         let source = match state.kind.state_type() {
-            StateType::Task | StateType::Parallel | StateType::Map => &selected,
+            StateType::Task | StateType::Parallel | StateType::Map | StateType::Pass => &selected,
             _ => &placed,
         };
         let assigned = assigned_by_paths(flow.assign.as_ref(), &surroundings.scope(source))?;

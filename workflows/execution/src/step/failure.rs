@@ -158,8 +158,17 @@ impl<'a> Stepper<'a> {
                 let name = self.state_name(parent.frame);
                 self.emit(id, EventKind::MapIterationFailed { name, index: parent.index as u64 });
             }
+            // As on AWS, a task that ends its branch is shown aborted after its own failure.
+            Some(_) if self.is_task(id) => {
+                self.emit(id, EventKind::StateAborted { state_type: StateType::Task, gave_up: true });
+            }
             Some(_) => self.fail_parent(id, failed),
         }
+    }
+
+    fn is_task(&self, id: FrameId) -> bool {
+        let state = self.execution.state(self.definition, id);
+        state.is_some_and(|state| matches!(state.kind, Kind::Task(_)))
     }
 
     /// Cuts off the siblings and hands the failure to the parent.
@@ -183,11 +192,11 @@ impl<'a> Stepper<'a> {
             self.abort(child);
         }
         let Some(frame) = self.execution.frames.get(&id) else { return };
-        let at_work = !matches!(frame.phase, Phase::Next { .. } | Phase::Ended(_) | Phase::Aborted);
+        let at_work = !matches!(frame.phase, Phase::Next { .. } | Phase::Ended(_) | Phase::Aborted | Phase::GaveUp(_));
         let item = frame.parent.clone().filter(|parent| parent.item.is_some());
         let kind = self.execution.state(self.definition, id).map(|state| &state.kind);
         if at_work && let Some(kind @ (Kind::Task(_) | Kind::Wait(_) | Kind::Parallel(_) | Kind::Map(_))) = kind {
-            self.emit(id, EventKind::StateAborted { state_type: kind.state_type() });
+            self.emit(id, EventKind::StateAborted { state_type: kind.state_type(), gave_up: false });
         }
         if let Some(parent) = item {
             let name = self.state_name(parent.frame);

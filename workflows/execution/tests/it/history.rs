@@ -233,6 +233,44 @@ fn a_failing_branch_cuts_off_its_siblings_and_can_be_caught() {
 }
 
 #[test]
+fn a_task_that_ends_its_branch_is_shown_aborted_after_its_failure() {
+    let definition = definition(
+        r#"{"StartAt": "Both", "States": {"Both": {"Type": "Parallel", "End": true,
+            "Retry": [{"ErrorEquals": ["Broken"], "MaxAttempts": 1}],
+            "Branches": [{"StartAt": "T", "States": {"T": {"Type": "Task", "End": true,
+                "Resource": "arn:aws:lambda:us-east-1:123456789012:function:broken"}}}]}}}"#,
+    );
+    let history = run(&definition, "{}").history();
+    assert_eq!(
+        history[4..],
+        [
+            "5<4 TaskScheduled",
+            "6<5 TaskStarted",
+            "7<6 TaskFailed",
+            "8<7 StateAborted",
+            "9<7 ParallelStateStarted",
+            "10<9 StateEntered T",
+            "11<10 TaskScheduled",
+            "12<11 TaskStarted",
+            "13<12 TaskFailed",
+            "14<13 StateAborted",
+            "15<13 ParallelStateFailed",
+            "16<15 ExecutionFailed",
+        ]
+    );
+}
+
+#[test]
+fn a_passs_variables_come_from_its_result() {
+    let definition = definition(
+        r#"{"StartAt": "P", "States": {
+            "P": {"Type": "Pass", "Result": {"a": 1}, "ResultPath": "$.deep", "Assign": {"all.$": "$"}, "Next": "Q"},
+            "Q": {"Type": "Pass", "Parameters": {"seen.$": "$all"}, "End": true}}}"#,
+    );
+    assert_eq!(run(&definition, r#"{"b":2}"#).output(), r#"{"seen":{"a":1}}"#);
+}
+
+#[test]
 fn the_machine_time_out_cuts_through_everything() {
     let definition = definition(
         r#"{"StartAt": "W", "TimeoutSeconds": 5, "States": {"W": {"Type": "Wait", "Seconds": 60, "End": true}}}"#,

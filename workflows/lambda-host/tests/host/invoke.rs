@@ -46,7 +46,7 @@ async fn no_payload_is_an_empty_object() {
 #[tokio::test]
 async fn an_unknown_function_is_named_by_its_arn() {
     let (host, caller) = start(vec![function("echo")]).await;
-    for (name, arn) in [("other", "other"), ("echo:7", "echo:7")] {
+    for (name, arn) in [("other", "other:$LATEST"), ("echo:7", "echo:7")] {
         let answer = caller.invoke(name, "{}").await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND);
         assert_eq!(answer.header("x-amzn-errortype"), Some("ResourceNotFoundException"));
@@ -75,13 +75,23 @@ async fn a_payload_must_be_json_and_fit() {
 #[tokio::test]
 async fn other_paths_and_types_are_refused_by_name() {
     let (host, caller) = start(vec![function("echo")]).await;
-    let answer = caller.send("GET", "/2015-03-31/functions", "", &[]).await;
+    let answer = caller.send("GET", "/2015-03-31/functions/echo/policy", "", &[]).await;
     assert_eq!(answer.header("x-amzn-errortype"), Some("UnknownOperationException"));
     let answer = caller.invoke_with("echo", "{}", &[("x-amz-invocation-type", "Sometimes")]).await;
     assert_eq!(answer.header("x-amzn-errortype"), Some("InvalidParameterValueException"));
     assert!(answer.json()["message"].as_str().unwrap().contains("Sometimes"));
     let answer = caller.send("GET", "/_host/invocations/nobody/logs", "", &[]).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    host.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_web_page_runs_nothing() {
+    let (host, caller) = start(vec![function("echo")]).await;
+    let answer = caller.invoke_with("echo", "{}", &[("origin", "https://example.com")]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(answer.header("x-amzn-errortype"), Some("AccessDeniedException"));
+    assert_eq!(caller.figures().await["started"], 0);
     host.shutdown().await;
 }
 

@@ -12,7 +12,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use lambda_host::{Config, Function, LambdaHost, Limits};
+use lambda_host::{Config, Created, Function, LambdaHost, Limits};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -45,7 +45,19 @@ pub(crate) fn config(functions: Vec<Function>) -> Config {
         account: "123456789012".into(),
         functions,
         common_environment: BTreeMap::new(),
+        created: created(),
         limits: Limits::default(),
+    }
+}
+
+/// Runtime clients are installed where cargo keeps what tests make, once for all runs.
+pub(crate) fn created() -> Created {
+    Created {
+        folder: None,
+        runtimes: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("runtimes"),
+        install: true,
+        environment: BTreeMap::new(),
+        max_concurrency: 10,
     }
 }
 

@@ -29,7 +29,8 @@ pub(crate) struct Arguments {
     /// after.
     #[arg(long, default_value_t = 8083)]
     port: u16,
-    /// Address to listen on. Anybody who reaches it may start and stop executions: there is no authentication.
+    /// Address to listen on. Anybody who reaches it may start and stop executions and, by creating functions, run any
+    /// program: there is no authentication.
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
     /// Where state is kept; without it, in memory, and gone when the server stops.
@@ -70,9 +71,15 @@ pub(crate) struct Arguments {
     /// executable].
     #[arg(long, value_name = "FILE")]
     lambda_binary: Option<PathBuf>,
-    /// Port of the Lambda host's Invoke API [default: the one after --port].
+    /// Port of the Lambda host [default: the one after --port]. Besides the stack's functions it runs those that
+    /// CreateFunction brings as zip packages: provided.* with a bootstrap, python3.x and nodejsN.x. With --aws-endpoint
+    /// aws or a URL, and no functions in the stack, there is a host only where this option is given.
     #[arg(long, value_name = "PORT")]
     lambda_port: Option<u16>,
+    /// Where AWS's runtime clients for Python and Node.js are installed when the first function asks for one
+    /// (STEPWRIGHT_NO_INSTALL=1 forbids it) [default: stepwright/runtimes in the user's cache].
+    #[arg(long, value_name = "DIR")]
+    runtimes_dir: Option<PathBuf>,
     /// A variable in every function's environment; may be repeated. The stack's own win.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     function_env: Vec<(String, String)>,

@@ -197,7 +197,7 @@ impl History {
         {
             visit.begin(event.at);
         } else if event.kind.ends_with("StateAborted") {
-            visit.close(event.at, &Outcome::Aborted, "");
+            visit.abort(event.at);
         } else if event.kind.ends_with("Succeeded") {
             let evidence = event.text("output").map(of_output).unwrap_or_default();
             visit.finish(event.at, &Outcome::Done, &evidence);
@@ -311,6 +311,15 @@ impl Visit {
             self.outcome = outcome.clone();
             self.evidence = evidence.to_owned();
         }
+    }
+
+    /// The visit is cut off; one whose last attempt had failed has failed: its own failure ended its branch.
+    fn abort(&mut self, at: i64) {
+        let failed = |attempt: &&Attempt| matches!(attempt.outcome, Outcome::Failed(_) | Outcome::TimedOut);
+        let failure = self.attempts.last().filter(failed);
+        let failure = failure.map(|attempt| (attempt.outcome.clone(), attempt.evidence.clone()));
+        let (outcome, evidence) = failure.unwrap_or((Outcome::Aborted, String::new()));
+        self.close(at, &outcome, &evidence);
     }
 
     /// The visit goes on; an attempt of a task stays as it ended, since the next one is another.

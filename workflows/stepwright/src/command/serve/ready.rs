@@ -86,7 +86,8 @@ impl Facts {
         let mut lines = vec![line(screen, "Step Functions", &self.api, &kept)];
         if let Some(lambda) = &self.lambda {
             let functions = stack.functions.len();
-            lines.push(line(screen, "Lambda", lambda, &format!("{functions} functions")));
+            let note = format!("{functions} functions of the stack; takes others (CreateFunction)");
+            lines.push(line(screen, "Lambda", lambda, &note));
         }
         lines.push(match (&arguments.aws_endpoint, &self.sandbox, &self.aws) {
             (_, Some(sandbox), _) => line(

@@ -42,7 +42,7 @@ impl World {
             AwsEndpoint::Aws | AwsEndpoint::Url(_) => None,
         };
         let mut world = Self { clock, endpoint: arguments.aws_endpoint.clone(), sandbox, lambdas: None, skipped };
-        if !stack.functions.is_empty() {
+        if wants_lambdas(arguments, stack) {
             match start_lambdas(arguments, stack, &world, api).await {
                 Ok(lambdas) => world.lambdas = Some(lambdas),
                 Err(failure) => {
@@ -151,23 +151,48 @@ async fn start_sandbox(arguments: &Arguments, clock: &Clock) -> Result<Sandbox, 
     Sandbox::start(config).await.map_err(could_not_start)
 }
 
+/// Whether functions run here: the stack's, and those that callers create. Without any of the stack's, functions of AWS,
+/// or of what a URL leads to, stay where they are, unless the host is asked for by its port.
+fn wants_lambdas(arguments: &Arguments, stack: &Stack) -> bool {
+    !stack.functions.is_empty() || arguments.aws_endpoint == AwsEndpoint::Sandbox || arguments.lambda_port.is_some()
+}
+
 async fn start_lambdas(
     arguments: &Arguments,
     stack: &Stack,
     world: &World,
     api: SocketAddr,
 ) -> Result<LambdaHost, Failure> {
-    let binary = binary(arguments)?;
-    let functions = stack.functions.iter().map(|(name, function)| deployed(name, function, &binary)).collect();
+    let mut functions = Vec::new();
+    if !stack.functions.is_empty() {
+        let binary = binary(arguments)?;
+        functions.extend(stack.functions.iter().map(|(name, function)| deployed(name, function, &binary)));
+    }
+    let common_environment = common_environment(arguments, world, api);
     let config = lambda_host::Config {
         listen: arguments.part(arguments.lambda_port, 1)?,
         region: arguments.region.clone(),
         account: arguments.account.clone(),
         functions,
-        common_environment: common_environment(arguments, world, api),
+        created: created(arguments, &common_environment),
+        common_environment,
         limits: lambda_host::Limits::default(),
     };
     LambdaHost::start(config).await.map_err(could_not_start)
+}
+
+/// What holds for functions that callers create. Of the common environment they get what belongs to AWS, and what the
+/// command line says: the rest is for this product's own.
+fn created(arguments: &Arguments, common: &BTreeMap<String, String>) -> lambda_host::Created {
+    let asked = |name: &String| arguments.function_env.iter().any(|(own, _)| own == name);
+    let environment = common.iter().filter(|(name, _)| name.starts_with("AWS_") || *name == "HOME" || asked(name));
+    lambda_host::Created {
+        folder: arguments.data_dir.as_ref().map(|directory| directory.join("functions")),
+        runtimes: arguments.runtimes_dir.clone().unwrap_or_else(|| environment::cache().join("runtimes")),
+        install: environment::may_install(),
+        environment: environment.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        max_concurrency: CONCURRENCY,
+    }
 }
 
 fn deployed(name: &str, function: &Function, binary: &Path) -> lambda_host::Function {
