@@ -16,7 +16,7 @@ use crate::world::{Behaviour, Outcome, World};
 pub(crate) const PREFIX: &str = "/_sandbox/";
 
 const PATHS: &str = "GET state, GET calls, DELETE calls, GET faults, POST faults, DELETE faults, POST load, POST speed, \
-                     POST hang, POST kill, POST rollout, POST release, POST quota, GET listeners, GET days";
+                     POST hang, POST kill, POST rollout, POST release, POST quota, GET listeners, GET days, GET messages?from=MS";
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -102,6 +102,7 @@ impl Release {
 pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &[u8]) -> Response<Full<Bytes>> {
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let result = match (&parts.method, path) {
+        (&Method::GET, "messages") => Some(messages(shared, parts.uri.query())),
         (&Method::GET, _) => read(shared, path),
         (&Method::DELETE, _) => clear(shared, path),
         (&Method::POST, _) => command(shared, path, body),
@@ -124,6 +125,18 @@ fn read(shared: &Shared, path: &str) -> Option<Result<Value, String>> {
         _ => return None,
     };
     Some(Ok(value))
+}
+
+/// What was published since a time: `from`, milliseconds since 1970; all without one.
+fn messages(shared: &Shared, query: Option<&str>) -> Result<Value, String> {
+    let from_ms = match query.filter(|query| !query.is_empty()) {
+        None => i64::MIN,
+        Some(query) => query
+            .strip_prefix("from=")
+            .and_then(|from| from.parse().ok())
+            .ok_or_else(|| format!("{query}: give from=MS, milliseconds since 1970"))?,
+    };
+    Ok(shared.with_world(|world| world.messages_view(from_ms)))
 }
 
 fn clear(shared: &Shared, path: &str) -> Option<Result<Value, String>> {

@@ -12,7 +12,7 @@ use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::{DeploymentRolloutState, DesiredStatus, HealthStatus, LaunchType};
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
 use aws_sdk_rds::types::SourceType;
-use common::{NOON_MS, pass, sandbox, sdk};
+use common::{NOON_MS, control, pass, sandbox, sdk};
 
 fn api_dimensions() -> Vec<Dimension> {
     vec![
@@ -410,6 +410,18 @@ async fn topics_keep_what_is_published() {
     let kept = &topics.iter().find(|topic| topic["name"] == "ops-notifications").unwrap()["published"][0];
     assert_eq!((kept["message"].as_str(), kept["subject"].as_str()), (Some(text), Some("SEV2 api")));
     assert_eq!(kept["messageId"].as_str(), published.message_id());
+    let told = |path: String| {
+        let sandbox = &sandbox;
+        async move { control(sandbox, "GET", &path, &serde_json::Value::Null).await }
+    };
+    let all = told("messages".to_owned()).await.json();
+    assert_eq!((&all["messages"], &all["now"]), (&serde_json::json!([kept]), &state["now"]));
+    let at = kept["at"].as_i64().unwrap();
+    assert_eq!(told(format!("messages?from={at}")).await.json()["messages"], all["messages"]);
+    assert_eq!(told(format!("messages?from={}", at + 1)).await.json()["messages"], serde_json::json!([]));
+    let refused = told("messages?since=1".to_owned()).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("since=1: give from=MS"), "{}", refused.body);
     let long = client.publish().topic_arn(arn).subject("x".repeat(100)).message("m").send().await.unwrap_err();
     assert!(long.into_service_error().is_invalid_parameter_exception());
     let gone = client.publish().topic_arn(format!("{arn}x")).message("m").send().await.unwrap_err();

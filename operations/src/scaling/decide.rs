@@ -114,11 +114,14 @@ pub fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
     for rule in rules::ORDER {
         let Some(found) = rule(&facts) else { continue };
         let mut best: Option<(Candidate, Side, Vec<String>)> = None;
+        let mut refused = Vec::new();
         for candidate in &found.candidates {
             let side = Side::of(&simulate(situation.demand, &candidate.settings, lag)?, &candidate.settings, price);
             let (verdict, gains) = gate::judge(&current, &side, found.capacity);
             let better = best.as_ref().is_none_or(|(_, best, _)| preferred(&side, best, found.capacity));
-            if verdict == Verdict::Pass && better {
+            if verdict != Verdict::Pass {
+                refused.push(format!("{} ({})", candidate.summary, gains.join(", ")));
+            } else if better {
                 best = Some((candidate.clone(), side, gains));
             }
         }
@@ -127,7 +130,7 @@ pub fn decide(situation: &Situation<'_>) -> Result<Decision, Error> {
             let proposal = propose(&facts, &found, candidate, &current, &side, [reasons, gains].concat());
             return Ok(Decision::Propose(Box::new(proposal)));
         }
-        reasons.push(if found.candidates.is_empty() { found.none } else { unhelpful(&found.candidates) });
+        reasons.push(if refused.is_empty() { found.none } else { unhelpful(&refused) });
         if found.capacity == Capacity::Raises {
             break;
         }
@@ -149,9 +152,9 @@ fn preferred(one: &Side, other: &Side, capacity: Capacity) -> bool {
     keys(one) < keys(other)
 }
 
-fn unhelpful(candidates: &[Candidate]) -> String {
-    let tried: Vec<_> = candidates.iter().map(|candidate| candidate.summary.as_str()).collect();
-    format!("the replay of the past load is not better with any of: {}", tried.join("; "))
+/// Candidates that were tried, each with why it does not help.
+fn unhelpful(refused: &[String]) -> String {
+    format!("the replay of the past load is not better with any of: {}", refused.join("; "))
 }
 
 impl<'a> Facts<'a> {

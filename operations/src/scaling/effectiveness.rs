@@ -202,8 +202,9 @@ impl Effectiveness {
 /// Minutes that tasks take to start where none were seen to.
 pub const USUAL_START_MINUTES: u32 = 2;
 
-/// For each time that more tasks were wanted, the minutes until so many ran; times that never came do not count. Both
-/// histories are in minutes.
+/// For each time that more tasks were wanted, the minutes until so many ran, as the simulator counts them: a number that
+/// is wanted at the end of a minute is seen in the next. Times that never came do not count. Both histories are in
+/// minutes.
 pub fn start_minutes(desired: &History, running: &History) -> Vec<f64> {
     if [desired.period_seconds(), running.period_seconds()] != [MINUTE_SECONDS; 2] {
         return Vec::new();
@@ -217,7 +218,7 @@ pub fn start_minutes(desired: &History, running: &History) -> Vec<f64> {
         }
         let ran = |wait: &usize| running.value_at(desired.at(minute + wait)).is_some_and(|tasks| tasks >= now);
         // Longer than an hour is no start: capacity was changed again, or tasks fail.
-        waits.extend((0..60).find(ran).map(|wait| wait as f64));
+        waits.extend((0..60).find(ran).map(|wait| (wait + 1) as f64));
     }
     waits
 }

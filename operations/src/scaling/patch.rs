@@ -33,7 +33,8 @@ pub fn text(tool: &str, resource: &str, current: &Settings, proposed: &Settings)
     lines.extend(limits);
     lines.extend(tracking);
     for action in proposed.scheduled.iter().filter(|action| !current.scheduled.contains(action)) {
-        lines.push(format!("{} {}: add", names.action, action.name));
+        let there = current.scheduled.iter().any(|other| other.name == action.name);
+        lines.push(format!("{} {}: {}", names.action, action.name, if there { "change" } else { "add" }));
         lines.extend(scheduled(names, action));
     }
     for action in &current.scheduled {

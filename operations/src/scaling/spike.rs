@@ -68,11 +68,14 @@ fn burst(record: &Record, minute: usize) -> Burst {
     let before: Vec<f64> = known(minute.saturating_sub(30)..minute.saturating_sub(10)).collect();
     let base = before.iter().sum::<f64>() / before.len().max(1) as f64;
     let end = (minute + LONGEST).min(record.demand.len());
-    let top = known(minute..end.min(minute + 30)).fold(0.0, f64::max);
-    let middle = (base + top) / 2.0;
+    // While it is saturated, no more is seen than the tasks can do: only from its top on is quiet its end.
+    let demand = |minute: usize| record.demand[minute].unwrap_or_default();
+    let highest = |one: &usize, other: &usize| demand(*one).total_cmp(&demand(*other));
+    let top = (minute..end.min(minute + 30)).rev().max_by(highest).unwrap_or(minute);
+    let middle = (base + demand(top)) / 2.0;
     // Five quiet minutes in a row end it.
     let quiet = |at: &usize| known(*at..(at + GAP).min(end)).all(|demand| demand < middle);
-    let length = (minute..end).find(quiet).map_or(end - minute, |at| at - minute);
+    let length = (top..end).find(quiet).unwrap_or(end) - minute;
     let peak = known(minute..minute + length.max(1)).fold(0.0, f64::max);
     Burst { minute, length, peak, saturated: 1 }
 }
@@ -145,6 +148,22 @@ mod tests {
         assert_eq!(median_length(&bursts), Some(40.0));
         let spike = daily(&bursts, &clock).unwrap();
         assert_eq!(spike, Spike { from: 120, until: 162, peak: 8.0, days: 14 });
+    }
+
+    /// A saturated service shows no more demand than it has tasks: a spike then looks like a ramp.
+    #[test]
+    fn a_spike_that_outgrows_the_tasks_ends_after_its_peak() {
+        let mut record = Record::default();
+        for minute in 0..1_440_u32 {
+            // 8 tasks' worth for 90 minutes; one task more every eight minutes.
+            let spike = (60..150).contains(&minute);
+            let tasks = if spike { f64::from(2 + (minute - 60) / 8).min(10.0) } else { 2.0 };
+            let demand = f64::min(if spike { 8.0 } else { 0.6 }, tasks);
+            record.push(Some(100.0 * demand / tasks), Some(tasks), false, Some(demand));
+        }
+        let bursts = bursts(&record, Some(75.0));
+        assert_eq!(bursts.len(), 1);
+        assert_eq!((bursts[0].minute, bursts[0].length, bursts[0].peak), (60, 90, 8.0));
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Control {
         self.get("days")
     }
 
+    /// `{now, messages}`: what people were told at or after a time, milliseconds since 1970.
+    pub(crate) fn messages(&self, from: i64) -> Result<Value, Failure> {
+        self.get(&format!("messages?from={from}"))
+    }
+
     fn get(&self, page: &str) -> Result<Value, Failure> {
         self.ask("GET", &format!("/_sandbox/{page}"), &[], "")
     }

@@ -6,6 +6,7 @@ use super::World;
 use super::balancer::{Listener, Purpose};
 use super::ecs::{Health, Phase, Service};
 use super::image;
+use super::messaging::Publication;
 use super::task_set::{TaskSet, counts};
 use super::traffic;
 
@@ -19,10 +20,7 @@ impl World {
         let alarms = self.alarms.iter().map(|alarm| json!({ "name": alarm.name, "state": alarm.state }));
         let queues = self.queues.values().map(|queue| json!({ "name": queue.name, "messages": queue.messages.len() }));
         let topics = self.topics.iter().map(|(name, topic)| {
-            let published = topic.published.iter().map(|each| {
-                json!({ "messageId": each.id, "at": each.at_ms, "subject": each.subject, "message": each.message })
-            });
-            json!({ "name": name, "published": published.collect::<Vec<_>>() })
+            json!({ "name": name, "published": topic.published.iter().map(publication).collect::<Vec<_>>() })
         });
         json!({
             "now": self.now_ms,
@@ -45,6 +43,13 @@ impl World {
             "undelivered": self.outbox.failures,
             "releases": self.releases(),
         })
+    }
+
+    /// What was published at or after a time, in milliseconds since 1970, and what time it is: for whoever looks often.
+    pub(crate) fn messages_view(&self, from_ms: i64) -> Value {
+        let published = self.topics.values().flat_map(|topic| &topic.published);
+        let messages: Vec<Value> = published.filter(|each| each.at_ms >= from_ms).map(publication).collect();
+        json!({ "now": self.now_ms, "messages": messages })
     }
 
     /// The load balancer's listeners and the ports they answer on.
@@ -165,6 +170,11 @@ fn service(service: &Service) -> Value {
         "errorRatePercent": rounded(errors),
         "deployments": deployments.collect::<Vec<_>>(),
     })
+}
+
+/// A published message.
+fn publication(each: &Publication) -> Value {
+    json!({ "messageId": each.id, "at": each.at_ms, "subject": each.subject, "message": each.message })
 }
 
 fn rounded(value: f64) -> f64 {

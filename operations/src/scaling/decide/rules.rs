@@ -99,15 +99,15 @@ fn reaction(facts: &Facts<'_>) -> Option<Found> {
     Some(Found { why, capacity: Capacity::Raises, candidates, none: no_room(facts) })
 }
 
-/// 3. Capacity goes back and forth.
+/// 3. Capacity goes back and forth. Where bursts are short, capacity that stays from one to the next meets both; whether
+/// it does, the replay says.
 fn reversals(facts: &Facts<'_>) -> Option<Found> {
     let effectiveness = facts.situation.effectiveness;
     let stats = &effectiveness.stats;
     let said = effectiveness.not_scaled("AutoScalingAnticipatedFlapping");
     let limit = if said >= 1.0 { REVERSALS_PER_DAY / 2.0 } else { REVERSALS_PER_DAY };
     let thrashes = stats.reversals_per_day > limit && stats.reversals_per_day >= REVERSALS_SHARE * stats.acts_per_day;
-    let too_fast = facts.short && facts.late_percent > AMPLE_PERCENT;
-    if !thrashes || too_fast {
+    if !thrashes {
         return None;
     }
     let mut why = format!("{:.1} of {:.1} changes a day are taken back", stats.reversals_per_day, stats.acts_per_day);
@@ -129,7 +129,8 @@ fn reversals(facts: &Facts<'_>) -> Option<Found> {
 
 /// 4. Load comes faster than any reaction: only capacity that is there already helps.
 fn bursts(facts: &Facts<'_>) -> Option<Found> {
-    if facts.late_percent <= AMPLE_PERCENT || !(facts.short || facts.daily.is_some()) {
+    // A minute every night is little of the time, and still every night.
+    if facts.daily.is_none() && !(facts.short && facts.late_percent > AMPLE_PERCENT) {
         return None;
     }
     let reaction = facts.situation.effectiveness.reaction_minutes_p90;
@@ -167,9 +168,10 @@ fn idle(facts: &Facts<'_>) -> Option<Found> {
         summary: format!("raise the target from {} to {target} %", facts.target),
     });
     let fewer = settings.min_capacity.saturating_sub(1);
-    let lowered = (fewer >= entry.optimization.least_tasks().max(1) && own_minimum(settings)).then(|| Candidate {
+    let permitted = fewer >= entry.optimization.least_tasks().max(1);
+    let lowered = with_minimum(settings, fewer).filter(|_| permitted).map(|lowered| Candidate {
         id: "lower-minimum",
-        settings: Settings { min_capacity: fewer, ..settings.clone() },
+        settings: lowered,
         summary: format!("lower the minimum from {} to {fewer} tasks", settings.min_capacity),
     });
     let none = format!(
@@ -207,9 +209,22 @@ fn no_room(facts: &Facts<'_>) -> String {
     }
 }
 
-/// Whether the minimum is the scalable target's own: where scheduled actions set one, it is theirs.
+/// Whether no scheduled action sets a minimum.
 fn own_minimum(settings: &Settings) -> bool {
     settings.scheduled.iter().all(|action| action.min_capacity.is_none())
+}
+
+/// The settings with another minimum. Scheduled actions that end a time of more tasks set the minimum again: they go with
+/// it. `None` while it is such a time, or where every action sets another one: the minimum is then not the target's own.
+fn with_minimum(settings: &Settings, min: u32) -> Option<Settings> {
+    let now = settings.min_capacity;
+    let least = settings.scheduled.iter().filter_map(|action| action.min_capacity).min();
+    if least.is_some_and(|least| least != now) {
+        return None;
+    }
+    let moved = |was: u32| if was == now { min } else { was.max(min) };
+    let action = |action: &Scheduled| Scheduled { min_capacity: action.min_capacity.map(moved), ..action.clone() };
+    Some(Settings { min_capacity: min, scheduled: settings.scheduled.iter().map(action).collect(), ..settings.clone() })
 }
 
 /// One task more at least, and a tenth more.
@@ -219,13 +234,12 @@ fn minimums(facts: &Facts<'_>) -> Vec<Candidate> {
     let mut more = vec![now + 1, now + now / 10];
     more.sort_unstable();
     more.dedup();
-    let more = more.into_iter().filter(|more| *more > now && *more <= settings.max_capacity && own_minimum(settings));
-    more.map(|more| Candidate {
-        id: "raise-minimum",
-        settings: Settings { min_capacity: more, ..settings.clone() },
-        summary: format!("raise the minimum from {now} to {more} tasks"),
-    })
-    .collect()
+    let more = more.into_iter().filter(|more| *more > now && *more <= settings.max_capacity);
+    let candidate = |more: u32| {
+        let summary = format!("raise the minimum from {now} to {more} tasks");
+        Some(Candidate { id: "raise-minimum", settings: with_minimum(settings, more)?, summary })
+    };
+    more.filter_map(candidate).collect()
 }
 
 /// A minimum for the time of a daily spike, and the old one after it.

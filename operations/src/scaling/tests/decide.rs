@@ -5,7 +5,7 @@ use crate::catalogue::tests as samples;
 use crate::catalogue::{Entry, optimization};
 use crate::history::History;
 use crate::price::tests::rate;
-use crate::proposal::{Capacity, Proposal, Settings};
+use crate::proposal::{Capacity, Proposal, Scheduled, Settings};
 use crate::scaling::decide::{Decision, Situation, decide};
 use crate::scaling::demand::Demand;
 use crate::scaling::effectiveness::Effectiveness;
@@ -114,6 +114,15 @@ fn thrashing_is_met_by_a_longer_cooldown() {
 }
 
 #[test]
+fn thrashing_on_bursts_that_saturate_now_and_then_is_met_by_the_cooldown_first() {
+    let load = demand(14, 5.0, |minute| day(minute) * if minute % 45 < 4 { 1.8 } else { 1.0 });
+    let settings = tracking(55.0, 1, 3, (2, 40));
+    let (proposal, after) = proposed(about(&entry(60, 2), &load, &settings, |_| {}));
+    let reasons = &proposal.reasons;
+    assert_eq!((proposal.id.as_str(), after.scale_in_cooldown), ("lengthen-scale-in-cooldown", 300), "{reasons:?}");
+}
+
+#[test]
 fn a_daily_spike_gets_a_scheduled_minimum() {
     let load = demand(14, 0.0, |minute| if (120..160).contains(&(minute % DAY)) { 8.0 } else { 1.5 });
     let settings = tracking(60.0, 1, 5, (3, 20));
@@ -124,6 +133,21 @@ fn a_daily_spike_gets_a_scheduled_minimum() {
     assert_eq!(begins.schedule, "cron(53 1 * * ? *)");
     assert_eq!((begins.min_capacity, begins.max_capacity), (Some(14), Some(20)));
     assert_eq!((ends.schedule.as_str(), ends.min_capacity), ("cron(40 2 * * ? *)", Some(3)));
+}
+
+#[test]
+fn a_minute_every_night_gets_a_scheduled_minimum_before_the_day_gives_back_what_it_has_for_it() {
+    // Ten minutes up to what saturates six tasks for a minute or two, every night.
+    let load = demand(14, 0.0, |minute| match minute % DAY {
+        at @ 120..130 => 0.8 + 0.54 * (at - 119) as f64,
+        130..200 => 6.2,
+        _ => 0.8,
+    });
+    let settings = tracking(75.0, 5, 5, (6, 20));
+    let (proposal, after) = proposed(about(&entry(20, 2), &load, &settings, |_| {}));
+    assert_eq!(proposal.id, "schedule-minimum", "{}: {:?}", proposal.summary, proposal.reasons);
+    let (proposal, after) = proposed(about(&entry(20, 2), &load, &after, |_| {}));
+    assert_eq!((proposal.id.as_str(), after.min_capacity), ("lower-minimum", 5), "{:?}", proposal.reasons);
 }
 
 #[test]
@@ -147,6 +171,29 @@ fn an_idle_service_gives_back_a_little_and_never_below_its_least() {
     nothing(about(&entry(20, 6), &load, &settings, |_| {}));
     // Less than two weeks lower nothing.
     nothing(about(&entry(20, 2), &demand(10, 2.0, |_| 0.8), &settings, |_| {}));
+}
+
+#[test]
+fn the_minimum_outside_of_scheduled_times_is_lowered_with_the_action_that_sets_it() {
+    let night = |minute: usize| (120..160).contains(&(minute % DAY));
+    let load = demand(14, 2.0, |minute| if night(minute) { 4.0 } else { 0.8 });
+    let action = |name: &str, schedule: &str, min| Scheduled {
+        name: name.to_owned(),
+        schedule: schedule.to_owned(),
+        min_capacity: Some(min),
+        max_capacity: Some(20),
+    };
+    let scheduled = vec![action("begins", "cron(50 1 * * ? *)", 9), action("ends", "cron(40 2 * * ? *)", 6)];
+    let settings = Settings { scheduled, ..tracking(60.0, 1, 5, (6, 20)) };
+    let (proposal, after) = proposed(about(&entry(20, 2), &load, &settings, |_| {}));
+    assert_eq!((proposal.id.as_str(), after.min_capacity), ("lower-minimum", 5), "{:?}", proposal.reasons);
+    let minimums: Vec<_> = after.scheduled.iter().map(|action| action.min_capacity).collect();
+    assert_eq!(minimums, [Some(9), Some(5)], "the night keeps what it has");
+    // While it is night, the minimum is the action's.
+    let tonight = Settings { min_capacity: 9, ..settings };
+    if let Decision::Propose(proposal) = about(&entry(20, 2), &load, &tonight, |_| {}) {
+        assert_ne!(proposal.id, "lower-minimum");
+    }
 }
 
 #[test]

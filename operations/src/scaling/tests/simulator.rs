@@ -123,7 +123,28 @@ fn starts_are_timed_from_wanting_to_running() {
     let history = |values: &[f64]| History::new(0, 60, values.iter().copied().map(Some).collect());
     let desired = history(&[2.0, 4.0, 4.0, 4.0, 5.0, 3.0]);
     let running = history(&[2.0, 2.0, 2.0, 4.0, 4.0, 3.0]);
-    assert_eq!(start_minutes(&desired, &running), [2.0], "the second was taken back before it ran");
+    assert_eq!(start_minutes(&desired, &running), [3.0], "the second was taken back before it ran");
+}
+
+/// A replay of what is observed must wait for tasks as long as the service did.
+#[test]
+fn starts_that_are_observed_are_those_that_were_simulated() {
+    let load = bursty();
+    for lag in [1, 2, 5] {
+        let (record, _) = lived(&load, &tracking(70.0, 1, 5, (2, 40)), lag);
+        let history = |values: Vec<Option<f64>>| History::new(0, 60, values);
+        let running =
+            record.demand.iter().zip(&record.utilisation).zip(&record.capacity).map(|((demand, percent), capacity)| {
+                match (*demand, *percent) {
+                    // At 100 % the number is not in the utilisation.
+                    (Some(demand), Some(percent)) if percent < 100.0 => Some((100.0 * demand / percent).round()),
+                    _ => capacity.map(|_| 0.0),
+                }
+            });
+        let waits = start_minutes(&history(record.capacity.clone()), &history(running.collect()));
+        let exact = waits.iter().filter(|wait| **wait == f64::from(lag)).count();
+        assert!(!waits.is_empty() && 10 * exact >= 9 * waits.len(), "{lag}: {waits:?}");
+    }
 }
 
 #[test]

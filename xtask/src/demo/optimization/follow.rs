@@ -43,10 +43,13 @@ pub(super) fn month(
 ) -> Result<Vec<Message>, Failure> {
     let started = clock::now();
     let (mut seen, mut messages, mut spoiled) = (BTreeSet::new(), Vec::new(), false);
+    let mut from = begin;
     loop {
-        let state = control.state()?;
-        let now = state["now"].as_i64().unwrap_or(begin);
-        for message in published(&state) {
+        let told = control.messages(from)?;
+        let now = told["now"].as_i64().unwrap_or(begin);
+        for message in published(&told) {
+            // Of the same millisecond there may be more.
+            from = from.max(message.at);
             if seen.insert((message.at, message.subject.clone())) {
                 println!("{}  {}", day(begin, message.at), line(&message));
                 spoiled = spoiled || spoil(control, &message)?;
@@ -69,10 +72,9 @@ pub(super) fn month(
     }
 }
 
-/// What was published so far.
-fn published(state: &Value) -> Vec<Message> {
-    let topics = state["topics"].as_array().into_iter().flatten();
-    let published = topics.flat_map(|topic| topic["published"].as_array().into_iter().flatten());
+/// What was published, as the sandbox shows it.
+fn published(told: &Value) -> Vec<Message> {
+    let published = told["messages"].as_array().into_iter().flatten();
     let message = |each: &Value| Message {
         at: each["at"].as_i64().unwrap_or(0),
         subject: each["subject"].as_str().unwrap_or_default().to_owned(),

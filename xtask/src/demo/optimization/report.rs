@@ -14,7 +14,7 @@ const NOISE: f64 = 0.05;
 /// A cost or a number of reversals must be lower by this share to count as lower.
 const LOWER: f64 = 0.02;
 /// Fewer reversals a day than this are no trouble.
-const CALM: f64 = 0.5;
+const CALM: f64 = 1.0;
 /// How many of the six loads must end cheaper or calmer.
 const LEAST_BETTER: usize = 4;
 

@@ -244,6 +244,9 @@ impl Member {
         let (flow, size) = (service.flow, self.size());
         let mut generator = load::minute(self.key ^ 0x5EED, at_ms);
         let work = flow.utilization.min(1.0);
+        // CloudWatch's average is that of all tasks that run, also of those that do not serve yet.
+        let (running, healthy) = (service.running(), service.healthy());
+        let serving = if healthy == 0 { 1.0 } else { healthy.min(running) as f64 / running.max(1) as f64 };
         let jitter = generator.between(-0.8, 0.8);
         let full = flow.backlog_wait_ms / 1000.0 / self.build.backlog_seconds;
         let memory_mib = self.build.base_mib * (1.0 + 0.1 * full) + self.build.work_mib * work;
@@ -260,15 +263,15 @@ impl Member {
             utilization: flow.utilization as f32,
             wait_ms: flow.backlog_wait_ms as f32,
             service_ms: (self.build.service_ms / self.speed) as f32,
-            cpu: (IDLE_CPU + WORK_CPU * work + jitter).clamp(0.5, 100.0) as f32,
+            cpu: (IDLE_CPU + WORK_CPU * work * serving + jitter).clamp(0.5, 100.0) as f32,
             memory: memory.clamp(0.5, 100.0) as f32,
             memory_mib: size.memory_mib,
             cpu_units: u16::try_from(size.cpu_units).unwrap_or(u16::MAX),
             workers: self.build.workers(size),
             desired: u16::try_from(service.desired).unwrap_or(u16::MAX),
             active: count(service.tasks.iter().filter(|task| task.phase.is_active()).count()),
-            running: count(service.running()),
-            healthy: count(service.healthy()),
+            running: count(running),
+            healthy: count(healthy),
             restarts: u16::from(memory > 100.0),
         }
     }

@@ -102,6 +102,22 @@ fn every_service_is_configured_wrong_in_its_own_way() {
 }
 
 #[test]
+fn the_processor_is_averaged_over_all_tasks_that_run() {
+    let world = fleet(1, 2);
+    let records = &world.fleet.as_ref().unwrap().members["ingest"].records;
+    // What a request costs is the same in every minute, whether tasks are starting or not.
+    let cost = |record: &Record| f64::from(record.cpu - 4.0) * f64::from(record.running) / f64::from(record.requests);
+    let minutes = records.range(NOON_MS - DAY_MS, NOON_MS).map(|(_, record)| record);
+    let minutes: Vec<_> = minutes.filter(|record| record.healthy > 0 && record.utilization < 1.0).collect();
+    let starting = minutes.iter().filter(|record| record.healthy < record.running).count();
+    let mut costs: Vec<f64> = minutes.iter().map(|record| cost(record)).collect();
+    costs.sort_by(f64::total_cmp);
+    let median = costs[costs.len() / 2];
+    let off = costs.iter().filter(|cost| (*cost / median - 1.0).abs() > 0.25).count();
+    assert!(starting > 50 && off == 0, "{starting} minutes with starting tasks, {off} off the median of {median}");
+}
+
+#[test]
 fn scaling_settles_near_its_target_and_keeps_its_limits() {
     let mut world = fleet(1, 1);
     for (name, member) in &mut world.fleet.as_mut().unwrap().members {
