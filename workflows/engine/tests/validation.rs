@@ -56,15 +56,35 @@ fn around(state: &str) -> String {
     format!(r#"{{"StartAt": "S", "States": {{"S": {state}, "Done": {{"Type": "Succeed"}}}}}}"#)
 }
 
+const LAMBDA: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
+
+fn task(fields: &str) -> String {
+    around(&format!(r#"{{"Type": "Task", "Resource": "{LAMBDA}", "Next": "Done"{fields}}}"#))
+}
+
+fn pass(fields: &str) -> String {
+    around(&format!(r#"{{"Type": "Pass", "Next": "Done"{fields}}}"#))
+}
+
+fn jsonata(fields: &str) -> String {
+    pass(&format!(r#", "QueryLanguage": "JSONata"{fields}"#))
+}
+
+fn resource(arn: &str) -> String {
+    around(&format!(r#"{{"Type": "Task", "Resource": "{arn}", "Next": "Done"}}"#))
+}
+
+/// Each text is told the part of an error beside it.
+fn are_told(table: &[(&str, &str)]) {
+    for (text, wanted) in table {
+        let found = errors(text);
+        assert!(found.iter().any(|error| error.contains(wanted)), "{text}\nis not told: {wanted}\nbut: {found:#?}");
+    }
+}
+
 #[test]
 fn what_aws_refuses_is_refused_with_its_code_and_place() {
-    const LAMBDA: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";
-    let task = |fields: &str| around(&format!(r#"{{"Type": "Task", "Resource": "{LAMBDA}", "Next": "Done"{fields}}}"#));
-    let pass = |fields: &str| around(&format!(r#"{{"Type": "Pass", "Next": "Done"{fields}}}"#));
-    let jsonata =
-        |fields: &str| around(&format!(r#"{{"Type": "Pass", "QueryLanguage": "JSONata", "Next": "Done"{fields}}}"#));
-    let resource = |arn: &str| around(&format!(r#"{{"Type": "Task", "Resource": "{arn}", "Next": "Done"}}"#));
-    let table = [
+    are_told(&[
         ("{", "INVALID_JSON_DESCRIPTION"),
         ("[]", "SCHEMA_VALIDATION_FAILED"),
         (r#"{"StartAt": "S"}"#, "SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /"),
@@ -91,16 +111,6 @@ fn what_aws_refuses_is_refused_with_its_code_and_place() {
             &task(r#", "Catch": [{"ErrorEquals": ["E"], "Next": "X"}]"#),
             "MISSING_TRANSITION_TARGET: Missing 'Next' target: X at /States/S/Catch[0]/Next",
         ),
-        (&resource("nonsense"), "/States/S/Resource"),
-        (&resource("arn:aws:states:::dynamodb:query"), "is not recognized"),
-        (&resource("arn:aws:states:::dynamodb:getItem.sync"), "is not recognized"),
-        (&resource("arn:aws:states:::sqs:sendMessage.sync:2"), "is not recognized"),
-        (&resource("arn:aws:states:::nosuchservice:act"), "is not recognized"),
-        (&resource("arn:aws:states:::aws-sdk:dynamodb:Query"), "is not recognized"),
-        (&jsonata(r#", "Output": "{% phone %}""#), "UNSUPPORTED_JSONATA_EXPRESSION: Reference to 'phone'"),
-        (&jsonata(r#", "Output": "{% 1 + %}""#), "INVALID_JSONATA_EXPRESSION: Unexpected end of expression"),
-        (&jsonata(r#", "Output": "{% $states.errorOutput %}""#), "UNSUPPORTED_JSONATA_EXPRESSION"),
-        (&jsonata(r#", "Parameters": {}"#), "field 'Parameters' is only supported for the 'JSONPath' QueryLanguage"),
         (&around(r#"{"Type": "Wait", "Seconds": 1, "SecondsPath": "$.a", "Next": "Done"}"#), "Exactly one of"),
         (
             &around(r#"{"Type": "Wait", "Timestamp": "soon", "Next": "Done"}"#),
@@ -120,11 +130,23 @@ fn what_aws_refuses_is_refused_with_its_code_and_place() {
                 "States": {"A": {"Type": "Pass", "QueryLanguage": "JSONPath", "End": true}}}"#,
             "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine at /States/A",
         ),
-    ];
-    for (text, wanted) in table {
-        let found = errors(text);
-        assert!(found.iter().any(|error| error.contains(wanted)), "{text}\nis not told: {wanted}\nbut: {found:#?}");
-    }
+    ]);
+}
+
+#[test]
+fn resources_and_expressions_that_aws_refuses_are_refused() {
+    are_told(&[
+        (&resource("nonsense"), "/States/S/Resource"),
+        (&resource("arn:aws:states:::dynamodb:query"), "is not recognized"),
+        (&resource("arn:aws:states:::dynamodb:getItem.sync"), "is not recognized"),
+        (&resource("arn:aws:states:::sqs:sendMessage.sync:2"), "is not recognized"),
+        (&resource("arn:aws:states:::nosuchservice:act"), "is not recognized"),
+        (&resource("arn:aws:states:::aws-sdk:dynamodb:Query"), "is not recognized"),
+        (&jsonata(r#", "Output": "{% phone %}""#), "UNSUPPORTED_JSONATA_EXPRESSION: Reference to 'phone'"),
+        (&jsonata(r#", "Output": "{% 1 + %}""#), "INVALID_JSONATA_EXPRESSION: Unexpected end of expression"),
+        (&jsonata(r#", "Output": "{% $states.errorOutput %}""#), "UNSUPPORTED_JSONATA_EXPRESSION"),
+        (&jsonata(r#", "Parameters": {}"#), "field 'Parameters' is only supported for the 'JSONPath' QueryLanguage"),
+    ]);
 }
 
 #[test]
