@@ -73,7 +73,7 @@ impl RenderContext {
 /// has the resource type `lambda` and the resource `invoke.waitForTaskToken`.
 #[must_use]
 pub fn integration(resource: &str) -> (&str, &str) {
-    let name = resource.split_once(":::").map_or(resource, |(_, name)| name);
+    let name = resource.splitn(6, ':').nth(5).unwrap_or(resource);
     let service = match name.strip_prefix("aws-sdk:") {
         Some(rest) => "aws-sdk:".len() + rest.find(':').unwrap_or(rest.len()),
         None => name.find(':').unwrap_or(name.len()),

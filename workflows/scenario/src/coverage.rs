@@ -63,9 +63,9 @@ impl<'a> Coverage<'a> {
         self.goals.iter().filter(|goal| !self.reached.contains(*goal)).map(String::as_str).collect()
     }
 
-    /// Reached and all, by kind: `51/51 states, ...`.
+    /// Kind of points, how many were reached, how many there are.
     #[must_use]
-    pub fn summary(&self) -> String {
+    pub fn counts(&self) -> Vec<(&'static str, usize, usize)> {
         let kinds = [
             ("states", "States/"),
             ("transitions", " -> "),
@@ -73,12 +73,18 @@ impl<'a> Coverage<'a> {
             ("catches", " catch["),
             ("retries", " retry["),
         ];
-        let count = |(name, mark): &(&str, &str)| {
+        let count = |(name, mark): (&'static str, &str)| {
             let goals = || self.goals.iter().filter(|goal| goal.contains(mark));
-            let reached = goals().filter(|goal| self.reached.contains(*goal)).count();
-            format!("{reached}/{} {name}", goals().count())
+            (name, goals().filter(|goal| self.reached.contains(*goal)).count(), goals().count())
         };
-        kinds.iter().map(count).collect::<Vec<_>>().join(", ")
+        kinds.into_iter().map(count).collect()
+    }
+
+    /// Reached and all, by kind: `51/51 states, ...`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let kinds = self.counts().into_iter().map(|(name, reached, all)| format!("{reached}/{all} {name}"));
+        kinds.collect::<Vec<_>>().join(", ")
     }
 
     fn reach(&mut self, point: &Point) {

@@ -22,10 +22,17 @@
 //! and in `Until` wants states to have been left within so many seconds after the start. A case that `Extends` another
 //! takes over its input and mocks.
 //!
+//! [`explore`] takes the results of the cases and breaks every task in every way that its Retry and Catch name, and in
+//! some that they do not; it reports the paths on which a failure is lost. Beside `TestCases`, `"HandledBy": ["Undo
+//! change"]` names states that handle a failure beyond those that tell a person or fill a dead-letter queue, and
+//! `"Failures": "caller"` says that Fail states answer an execution that started this one.
+//!
 //! Nothing here reads a clock, a file or a socket: texts come in, a [`Run`] comes out, the same for the same texts.
 
 mod coverage;
 mod expect;
+mod explore;
+mod fault;
 mod history;
 mod mock;
 mod run;
@@ -34,6 +41,8 @@ mod suite;
 
 pub use coverage::Coverage;
 pub use expect::Expect;
+pub use explore::{Exploration, Explorer, Finding, explore};
+pub use fault::How;
 pub use mock::{Mock, Outcome, Response};
 pub use run::{Run, run};
 pub use stack::{Stack, Unresolved};

@@ -4,7 +4,7 @@ use asl::Value;
 use execution::{Failure, Millis};
 
 /// Milliseconds a task takes where its mock does not say.
-const USUAL_DELAY: Millis = 50;
+pub(crate) const USUAL_DELAY: Millis = 50;
 
 /// The answers of one mock, by attempt.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +57,12 @@ impl Mock {
     pub fn answer(&self, attempt: u64) -> Option<&Response> {
         let covers = |(first, last, _): &&(u64, u64, Response)| (*first..=*last).contains(&attempt);
         self.answers.iter().find(covers).map(|(_, _, response)| response)
+    }
+
+    /// The last answer that is a result.
+    pub(crate) fn last_result(&self) -> Option<&Response> {
+        let results = self.answers.iter().filter(|(_, _, response)| matches!(response.outcome, Outcome::Return(_)));
+        results.max_by_key(|(_, last, _)| *last).map(|(_, _, response)| response)
     }
 }
 

@@ -41,7 +41,24 @@ pub struct Run {
 /// Runs `case` of the state machine `machine`.
 #[must_use]
 pub fn run(definition: &Definition, machine: &str, case: &Case) -> Run {
-    let mut world = World::new(machine, case);
+    play(definition, machine, &case.input, case)
+}
+
+/// Where the answers to tasks come from.
+pub(crate) trait Answers {
+    /// The answer to an attempt at a Task state, counted from 0 over the whole execution.
+    fn answer(&self, order: &TaskOrder, attempt: u64) -> Option<Response>;
+}
+
+impl Answers for Case {
+    fn answer(&self, order: &TaskOrder, attempt: u64) -> Option<Response> {
+        self.mocks.get(&order.state)?.answer(attempt).cloned()
+    }
+}
+
+/// Runs the state machine `machine` with `input`, its tasks answered by `answers`.
+pub(crate) fn play(definition: &Definition, machine: &str, input: &Value, answers: &dyn Answers) -> Run {
+    let mut world = World::new(machine, input, answers);
     world.step(definition, Input::Advance);
     for _ in 0..LONGEST {
         if world.execution.status() != Status::Running || !world.problems.is_empty() {
@@ -59,7 +76,7 @@ pub fn run(definition: &Definition, machine: &str, case: &Case) -> Run {
 }
 
 struct World<'a> {
-    case: &'a Case,
+    answers: &'a dyn Answers,
     execution: Execution,
     now: Millis,
     /// What will happen, by time and then by the order in which it was arranged.
@@ -73,7 +90,7 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(machine: &str, case: &'a Case) -> Self {
+    fn new(machine: &str, input: &Value, answers: &'a dyn Answers) -> Self {
         let states = "arn:aws:states:us-east-1:123456789012";
         let identity = Identity {
             arn: format!("{states}:execution:{machine}:scenario").into(),
@@ -83,8 +100,8 @@ impl<'a> World<'a> {
             state_machine_name: machine.into(),
         };
         Self {
-            case,
-            execution: Execution::new(identity, case.input.clone(), Limits::default()),
+            answers,
+            execution: Execution::new(identity, input.clone(), Limits::default()),
             now: START,
             queue: BTreeMap::new(),
             arranged: 0,
@@ -127,9 +144,8 @@ impl<'a> World<'a> {
         let count = self.scheduled.entry(Arc::clone(&order.state)).or_default();
         let attempt = *count;
         *count += 1;
-        let response = self.case.mocks.get(&order.state).and_then(|mock| mock.answer(attempt));
-        match response {
-            Some(response) => self.arrange(&order, &response.clone()),
+        match self.answers.answer(&order, attempt) {
+            Some(response) => self.arrange(&order, &response),
             None => self.problems.push(format!("{}: no mocked response for attempt {attempt}", order.state)),
         }
         self.orders.push(order);

@@ -17,6 +17,10 @@ const RESERVED: [&str; 4] = ["Comment", "Extends", "Input", "Expect"];
 pub struct Suite {
     /// The cases.
     pub cases: Vec<Case>,
+    /// `HandledBy`: states after which a failure counts as handled, beside those that can be told by what they call.
+    pub handled_by: Vec<Arc<str>>,
+    /// `Failures: caller`: a Fail state is an answer to the execution that started this one, which catches it.
+    pub fails_to_caller: bool,
 }
 
 /// One case.
@@ -58,8 +62,8 @@ impl Suite {
     pub fn parse(text: &str, machine: &str) -> Result<Self, SuiteError> {
         let file = Value::parse(text).map_err(|error| wrong("scenarios", error.to_string()))?;
         let at = format!("StateMachines.{machine}.TestCases");
-        let cases = member(&file, "StateMachines")
-            .and_then(|machines| member(machines, machine))
+        let members = member(&file, "StateMachines").and_then(|machines| member(machines, machine));
+        let cases = members
             .and_then(|machine| member(machine, "TestCases"))
             .and_then(Value::as_object)
             .ok_or_else(|| wrong(&*at, "is missing, or not an object"))?;
@@ -70,7 +74,12 @@ impl Suite {
                 read_case(name, case, &read, &mocks).map_err(|problem| wrong(format!("{at}.{name}"), problem))?;
             read.insert(name.to_string(), case);
         }
-        Ok(Self { cases: read.into_values().collect() })
+        let at = |problem: String| wrong(format!("StateMachines.{machine}"), problem);
+        Ok(Self {
+            cases: read.into_values().collect(),
+            handled_by: handled_by(members).map_err(at)?,
+            fails_to_caller: fails_to_caller(members).map_err(at)?,
+        })
     }
 
     /// The case of that name.
@@ -82,6 +91,23 @@ impl Suite {
 
 fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     value.get(name)
+}
+
+fn handled_by(machine: Option<&Value>) -> Result<Vec<Arc<str>>, String> {
+    let Some(names) = machine.and_then(|machine| machine.get("HandledBy")) else { return Ok(Vec::new()) };
+    let name = |name: &Value| match name {
+        Value::String(name) => Ok(Arc::clone(name)),
+        _ => Err("HandledBy must be a list of names of states".to_owned()),
+    };
+    names.as_array().ok_or("HandledBy must be a list of names of states")?.iter().map(name).collect()
+}
+
+fn fails_to_caller(machine: Option<&Value>) -> Result<bool, String> {
+    match machine.and_then(|machine| machine.get("Failures")) {
+        None => Ok(false),
+        Some(Value::String(text)) if &**text == "caller" => Ok(true),
+        Some(_) => Err("Failures must be \"caller\", or absent".to_owned()),
+    }
 }
 
 fn read_mocks(file: &Value) -> Result<BTreeMap<Arc<str>, Arc<Mock>>, SuiteError> {

@@ -7,4 +7,5 @@ pub(crate) mod redrive;
 pub(crate) mod serve;
 pub(crate) mod start;
 pub(crate) mod stop;
+pub(crate) mod test;
 pub(crate) mod validate;

@@ -1,7 +1,7 @@
 //! The stepwright binary: the embedded Step Functions engine, and the commands to work with it.
 //!
-//! Exit codes: 0 it went well; 1 what was asked for came out badly (an execution failed, a definition has errors, the
-//! server could not start); 2 the command line or a file it names cannot be used; 3 the server cannot be reached;
+//! Exit codes: 0 it went well; 1 what was asked for came out badly (an execution failed, a definition has errors, a
+//! scenario ended otherwise, the server could not start); 2 the command line or a file it names cannot be used; 3 the server cannot be reached;
 //! 4 the server refused the request; 5 a rule forbids it (an approval that has expired, a redrive beyond its limit).
 
 mod client;
@@ -23,14 +23,14 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use command::approve::{self, Decision};
-use command::{history, list, redrive, serve, start, stop, validate};
+use command::{history, list, redrive, serve, start, stop, test, validate};
 use failure::{Exit, Failure};
 use screen::{Format, Screen};
 
 /// Exit codes, as `--help` shows them.
 const EXIT_CODES: &str = "Exit codes:
   0  it went well
-  1  it came out badly: an execution failed, a definition has errors, the server could not start
+  1  it came out badly: an execution failed, a definition has errors, a scenario ended otherwise, the server could not start
   2  the command line, or a file that it names, cannot be used
   3  the server cannot be reached
   4  the server refused the request
@@ -65,6 +65,7 @@ enum Command {
     /// Denies a request that a workflow waits on.
     Deny(approve::Arguments),
     Validate(validate::Arguments),
+    Test(test::Arguments),
     Redrive(redrive::Arguments),
 }
 
@@ -94,6 +95,7 @@ async fn run(screen: &Screen, command: Command) -> Result<(), Failure> {
         Command::Approve(arguments) => approve::run(screen, &arguments, Decision::Approved).await,
         Command::Deny(arguments) => approve::run(screen, &arguments, Decision::Denied).await,
         Command::Validate(arguments) => validate::run(screen, &arguments),
+        Command::Test(arguments) => test::run(screen, &arguments),
         Command::Redrive(arguments) => redrive::run(screen, &arguments).await,
     }
 }

@@ -28,6 +28,8 @@ fn every_command_parses() {
         "stepwright approve id --as ann --comment fine",
         "stepwright deny id --as ann",
         "stepwright validate a b --errors-only",
+        "stepwright test",
+        "stepwright test a b --stack f --filter m/Case --no-explore --full-coverage --output json",
         "stepwright redrive --dry-run",
         "stepwright redrive m-1 --queue-url q",
         "stepwright redrive --execution arn",

@@ -13,12 +13,16 @@ const DEFAULT_DIAGNOSTICS: usize = 100;
 
 pub(super) async fn validate(_context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let definition = fields.required("definition", &DEFINITION);
-    fields.one_of("type", &["STANDARD", "EXPRESS"]);
+    let express = fields.one_of("type", &["STANDARD", "EXPRESS"]) == Some("EXPRESS");
     let warnings = fields.one_of("severity", &["ERROR", "WARNING"]) == Some("WARNING");
     let most = fields.number("maxResults", &(0..=100)).and_then(|most| usize::try_from(most).ok());
     fields.check()?;
     let most = most.filter(|most| *most > 0).unwrap_or(DEFAULT_DIAGNOSTICS);
-    Ok(report(&Engine::validate(definition), warnings, most))
+    let mut diagnostics = Engine::validate(definition);
+    if express && let Some(definition) = asl::parse(definition).definition {
+        diagnostics.extend(asl::check_express(&definition));
+    }
+    Ok(report(&diagnostics, warnings, most))
 }
 
 /// The answer: warnings only where asked for, at most `most` diagnostics.

@@ -19,9 +19,9 @@ pub(super) fn check(subject: &Subject<'_>) -> Vec<Finding> {
     vec![Finding::new(message, format!("{}/Resource", subject.visited.location))]
 }
 
-/// Service and action of `arn:PARTITION:states:::aws-sdk:SERVICE:ACTION[.PATTERN]`.
+/// Service and action of `arn:PARTITION:states:REGION:ACCOUNT:aws-sdk:SERVICE:ACTION[.PATTERN]`.
 fn sdk_call(resource: &str) -> Option<(&str, &str)> {
-    let (_, call) = resource.split_once(":states:::aws-sdk:")?;
+    let call = resource.splitn(6, ':').nth(5)?.strip_prefix("aws-sdk:")?;
     let (service, action) = call.split_once(':')?;
     let action = action.split_once('.').map_or(action, |(action, _)| action);
     (!call.contains("${")).then_some((service, action))

@@ -35,9 +35,9 @@ pub(super) fn check(fields: &Fields<'_>, resource: &str) {
     }
 }
 
-/// Whether an ARN `arn:PARTITION:states:::SERVICE:ACTION[.PATTERN]` names an action that exists.
+/// Whether an ARN `arn:PARTITION:states:REGION:ACCOUNT:SERVICE:ACTION[.PATTERN]` names an action that exists.
 fn is_known(parts: &[&str]) -> bool {
-    let ["arn", _, "states", "", "", service, rest @ ..] = parts else { return true };
+    let ["arn", _, "states", _, _, service, rest @ ..] = parts else { return true };
     let Some((_, actions)) = ACTIONS.iter().find(|(name, _)| name == service) else { return true };
     let action = rest.first().and_then(|action| action.split('.').next()).unwrap_or_default();
     actions.contains(&action)

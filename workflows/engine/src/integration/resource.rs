@@ -29,7 +29,7 @@ pub(crate) struct Integration<'a> {
 impl<'a> Integration<'a> {
     /// What `resource` stands for, where it has the form of an integration.
     pub(crate) fn parse(resource: &'a str) -> Option<Self> {
-        let (prefix, rest) = resource.split_once(":states:::")?;
+        let rest = call(resource)?;
         let (rest, pattern) = if let Some(rest) = rest.strip_suffix(".sync:2") {
             (rest, Pattern::Sync2)
         } else if let Some(rest) = rest.strip_suffix(".sync") {
@@ -41,7 +41,7 @@ impl<'a> Integration<'a> {
         };
         let (sdk, rest) = rest.strip_prefix("aws-sdk:").map_or((false, rest), |rest| (true, rest));
         let (service, action) = rest.split_once(':')?;
-        prefix.starts_with("arn:").then_some(Self { sdk, service, action, pattern })
+        Some(Self { sdk, service, action, pattern })
     }
 
     /// Whether AWS has it. Of SDK integrations only the form is known.
@@ -156,13 +156,25 @@ const OPTIMIZED: [(&str, bool, &[&str]); 22] = [
     ("ssm", false, &[]),
 ];
 
+/// What an integration's ARN calls: `[aws-sdk:]service:action[.pattern]`. Region and account, which templates often fill
+/// in, mean nothing.
+fn call(resource: &str) -> Option<&str> {
+    /// What else of Step Functions has an ARN.
+    const OTHERS: [&str; 6] = ["activity", "stateMachine", "execution", "express", "mapRun", "alias"];
+    let mut parts = resource.splitn(6, ':');
+    let is_states = parts.next() == Some("arn") && parts.nth(1) == Some("states");
+    let call = parts.nth(2).filter(|_| is_states)?;
+    let kind = call.split(':').next().unwrap_or_default();
+    (!OTHERS.contains(&kind)).then_some(call)
+}
+
 /// Whether a Task may name this resource: a function, an activity, or an integration that AWS has.
 pub(crate) fn is_known(resource: &str) -> bool {
     // What is not an ARN at all has been reported already, and what has a placeholder cannot be judged.
     if !resource.starts_with("arn:") || resource.contains("${") {
         return true;
     }
-    if resource.contains(":states:::") {
+    if call(resource).is_some() {
         return Integration::parse(resource).is_some_and(|integration| integration.exists());
     }
     let mut parts = resource.split(':').skip(2);
@@ -199,6 +211,7 @@ mod tests {
     fn what_aws_has_is_known() {
         let known = [
             "arn:aws:states:::lambda:invoke",
+            "arn:aws:states:us-east-1:123456789012:aws-sdk:s3:getObject",
             "arn:aws:states:::lambda:invoke.waitForTaskToken",
             "arn:aws:states:::states:startExecution.sync",
             "arn:aws:states:::dynamodb:getItem",
@@ -224,6 +237,8 @@ mod tests {
             "arn:aws:states:::aws-sdk:ecs:UpdateService",
             "arn:aws:states:::aws-sdk:ecs:updateService.sync",
             "arn:aws:states:::nonsense",
+            "arn:aws:states:us-east-1:123456789012:stateMachine:child",
+            "arn:aws:states:us-east-1:123456789012:dynamodb:query",
             "arn:aws:sns:us-east-1:123456789012:topic",
         ];
         for resource in unknown {

@@ -187,11 +187,8 @@ fn few(args: &[JValue]) -> HostFnResult {
 /// The texts with a separator between them; how long they become is known before they are put together.
 fn join(args: &[JValue]) -> HostFnResult {
     let Some(texts) = given(args, 0) else { return Ok(JValue::Undefined) };
-    let wrong = || {
-        EvaluatorError::TypeError(String::from(
-            "T0412: Argument 1 of function \"join\" must be an array of \"strings\"",
-        ))
-    };
+    let wrong =
+        || EvaluatorError::TypeError(String::from("T0412: Argument 1 of function join must be an array of String"));
     let separator = match given(args, 1) {
         Some(separator) => separator.as_str().ok_or_else(|| mismatch("join", 2))?,
         None => "",

@@ -2,6 +2,7 @@
 
 mod conventions;
 mod deadline;
+mod lost;
 
 use std::fs;
 use std::path::{Path, PathBuf};
