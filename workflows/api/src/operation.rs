@@ -4,6 +4,7 @@ mod activity;
 mod alias;
 mod execution;
 mod execution_history;
+mod map_run;
 mod state_machine;
 mod tag;
 mod task;
@@ -74,7 +75,7 @@ pub const OPERATIONS: [Operation; 37] = [
     Operation::served("DeleteStateMachineVersion", |context, fields| Box::pin(version::delete(context, fields))),
     Operation::served("DescribeActivity", |context, fields| Box::pin(activity::describe(context, fields))),
     Operation::served("DescribeExecution", |context, fields| Box::pin(execution::describe(context, fields))),
-    Operation::refused("DescribeMapRun"),
+    Operation::served("DescribeMapRun", |context, fields| Box::pin(map_run::describe(context, fields))),
     Operation::served("DescribeStateMachine", |context, fields| Box::pin(state_machine::describe(context, fields))),
     Operation::served("DescribeStateMachineAlias", |context, fields| Box::pin(alias::describe(context, fields))),
     Operation::served("DescribeStateMachineForExecution", |context, fields| {
@@ -84,7 +85,7 @@ pub const OPERATIONS: [Operation; 37] = [
     Operation::served("GetExecutionHistory", |context, fields| Box::pin(execution_history::get(context, fields))),
     Operation::served("ListActivities", |context, fields| Box::pin(activity::list(context, fields))),
     Operation::served("ListExecutions", |context, fields| Box::pin(execution::list(context, fields))),
-    Operation::refused("ListMapRuns"),
+    Operation::served("ListMapRuns", |context, fields| Box::pin(map_run::list(context, fields))),
     Operation::served("ListStateMachineAliases", |context, fields| Box::pin(alias::list(context, fields))),
     Operation::served("ListStateMachineVersions", |context, fields| Box::pin(version::list(context, fields))),
     Operation::served("ListStateMachines", |context, fields| Box::pin(state_machine::list(context, fields))),
@@ -100,7 +101,7 @@ pub const OPERATIONS: [Operation; 37] = [
     Operation::served("TagResource", |context, fields| Box::pin(tag::tag(context, fields))),
     Operation::refused("TestState"),
     Operation::served("UntagResource", |context, fields| Box::pin(tag::untag(context, fields))),
-    Operation::refused("UpdateMapRun"),
+    Operation::served("UpdateMapRun", |context, fields| Box::pin(map_run::update(context, fields))),
     Operation::served("UpdateStateMachine", |context, fields| Box::pin(state_machine::update(context, fields))),
     Operation::served("UpdateStateMachineAlias", |context, fields| Box::pin(alias::update(context, fields))),
     Operation::served("ValidateStateMachineDefinition", |context, fields| {
@@ -145,6 +146,6 @@ mod tests {
 
     #[test]
     fn the_operations_of_the_first_form_are_served() {
-        assert_eq!(OPERATIONS.iter().filter(|operation| operation.is_served()).count(), 32);
+        assert_eq!(OPERATIONS.iter().filter(|operation| operation.is_served()).count(), 35);
     }
 }

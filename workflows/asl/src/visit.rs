@@ -24,6 +24,22 @@ impl Definition {
     }
 }
 
+impl Definition {
+    /// The item processor of the Map state `name`, wherever it is, as a definition of its own: what the children of a
+    /// Map Run run.
+    #[must_use]
+    pub fn item_processor(&self, name: &str) -> Option<Self> {
+        let mut found = None;
+        self.visit(&mut |visited| {
+            if let (Kind::Map(map), true) = (&visited.state.kind, &**visited.name == name) {
+                found = Some(map.machine.clone());
+            }
+        });
+        let query_language = self.query_language;
+        found.map(|machine| Self { comment: None, query_language, timeout_seconds: None, machine })
+    }
+}
+
 fn visit_machine<'a>(machine: &'a Machine, location: &str, visitor: &mut impl FnMut(Visited<'a>)) {
     for (name, state) in &machine.states {
         let location = format!("{location}/States/{name}");

@@ -12,8 +12,8 @@ use crate::clock::Clock;
 use crate::core::Core;
 use crate::definition;
 use crate::description::{
-    Activity, ActivityTask, ExecutionDescription, NewStateMachine, SavedStateMachine, Started, StateMachine,
-    StateMachineChange, Tag,
+    Activity, ActivityTask, ExecutionDescription, MapRunChange, MapRunDescription, NewStateMachine, SavedStateMachine,
+    Started, StateMachine, StateMachineChange, Tag,
 };
 use crate::exception::Error;
 use crate::idle::Idle;
@@ -235,6 +235,42 @@ impl Engine {
         status: Option<Status>,
     ) -> Result<Vec<ExecutionDescription>, Error> {
         self.core.list(machine_arn, status)
+    }
+
+    /// The children of a Map Run, newest first, without their inputs and outputs.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ResourceNotFound`.
+    pub fn list_map_run_executions(
+        &self,
+        map_run_arn: &str,
+        status: Option<Status>,
+    ) -> Result<Vec<ExecutionDescription>, Error> {
+        self.core.list_children(map_run_arn, status)
+    }
+
+    /// A Map Run by its ARN.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ResourceNotFound`.
+    pub fn describe_map_run(&self, arn: &str) -> Result<MapRunDescription, Error> {
+        self.core.describe_map_run(arn)
+    }
+
+    /// The Map Runs of an execution, newest first.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ExecutionDoesNotExist`.
+    pub fn list_map_runs(&self, execution_arn: &str) -> Result<Vec<MapRunDescription>, Error> {
+        self.core.list_map_runs(execution_arn)
+    }
+
+    /// Changes the settings of a Map Run that goes on, durably.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ResourceNotFound`, `ValidationException` where it has ended.
+    pub async fn update_map_run(&self, arn: &str, change: MapRunChange) -> Result<(), Error> {
+        self.core.update_map_run(arn, change).await
     }
 
     /// The whole journal of an execution, with the decisions that the API does not show.

@@ -19,14 +19,18 @@ mod exception;
 mod histories;
 mod idle;
 mod integration;
+mod items;
 mod lifecycle;
 mod machine;
+mod map_run;
 mod recovery;
 mod redrive;
 mod registry;
 mod store;
 mod tag;
 mod task;
+#[cfg(test)]
+mod test_s3;
 #[cfg(test)]
 mod test_server;
 mod timer;
@@ -36,9 +40,10 @@ mod waiter;
 
 pub use clock::Clock;
 pub use description::{
-    Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, MachineStatus, NewStateMachine,
-    NewStateMachineAlias, Publish, Revision, Route, SavedStateMachine, Started, StateMachine, StateMachineAlias,
-    StateMachineChange, StateMachineVersion, Tag, VariableReferences,
+    Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, MachineStatus, MapRunChange,
+    MapRunCounts, MapRunDescription, MapRunStatus, NewStateMachine, NewStateMachineAlias, Publish, Revision, Route,
+    SavedStateMachine, Started, StateMachine, StateMachineAlias, StateMachineChange, StateMachineVersion, Tag,
+    VariableReferences,
 };
 pub use engine::{Config, Engine, OpenError};
 pub use exception::Error;

@@ -208,8 +208,8 @@ impl Core {
 
     fn has_open_execution(&self, machine: &str) -> bool {
         let Some(machine) = self.machines.find(machine) else { return false };
-        let prefix = self.place.execution(&machine.name, "");
-        self.open().keys().any(|arn| arn.starts_with(&prefix))
+        let prefixes = self.place.executions(&machine.name);
+        self.open().keys().any(|arn| prefixes.iter().any(|prefix| arn.starts_with(prefix)))
     }
 
     pub(crate) async fn put_machine(&self, machine: StateMachine) -> Result<Arc<StateMachine>, Error> {

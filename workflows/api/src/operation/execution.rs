@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Context;
 use crate::fault::Fault;
-use crate::fields::{ARN, CAUSE, CLIENT_TOKEN, DATA, ERROR, Fields, NAME, Text};
+use crate::fields::{ARN, CAUSE, CLIENT_TOKEN, DATA, ERROR, Fields, LONG_ARN, NAME, Text};
 use crate::history::timestamp;
 use crate::jackson;
 use crate::page::Page;
@@ -82,8 +82,15 @@ fn description(execution: &ExecutionDescription, with_data: bool) -> Json {
             }
         }
     }
+    if let Some(run) = &execution.map_run_arn {
+        answer.insert("mapRunArn".to_owned(), (&**run).into());
+    }
     let obstacle = execution.redrive_obstacle.as_deref();
-    let redrivable = if obstacle.is_none() { "REDRIVABLE" } else { "NOT_REDRIVABLE" };
+    let redrivable = match (obstacle, &execution.map_run_arn) {
+        (Some(_), _) => "NOT_REDRIVABLE",
+        (None, Some(_)) => "REDRIVABLE_BY_MAP_RUN",
+        (None, None) => "REDRIVABLE",
+    };
     answer.insert("redriveStatus".to_owned(), redrivable.into());
     if let Some(reason) = obstacle {
         answer.insert("redriveStatusReason".to_owned(), reason.into());
@@ -151,28 +158,39 @@ impl Filter {
 
 pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let machine = fields.optional("stateMachineArn", &ARN);
-    let map_run = fields.raw("mapRunArn").is_some();
+    let map_run = fields.optional("mapRunArn", &LONG_ARN);
     let status = fields.one_of("statusFilter", &STATUSES);
     let redriven = fields.one_of("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"]);
-    let scope = format!("ListExecutions {machine:?} {status:?} {redriven:?}");
+    let scope = format!("ListExecutions {machine:?} {map_run:?} {status:?} {redriven:?}");
     let page = Page::read(&mut fields, 3096, scope)?;
-    if map_run {
-        return Err(Fault::validation("the field 'mapRunArn' is not served here yet; give 'stateMachineArn'"));
-    }
-    let Some(machine) = machine else {
-        return Err(Fault::validation("Either stateMachineArn or mapRunArn must be specified"));
+    let engine = &context.engine;
+    let of = |status| match (machine, map_run) {
+        (Some(machine), None) => Ok(engine.list_executions(Some(machine), status)?),
+        (None, Some(run)) => Ok(engine.list_map_run_executions(run, status)?),
+        (Some(_), Some(_)) => Err(Fault::validation("Only one of stateMachineArn or mapRunArn must be specified")),
+        (None, None) => Err(Fault::validation("Either stateMachineArn or mapRunArn must be specified")),
     };
     let mut all = match Filter::read(status) {
-        Filter::All => context.engine.list_executions(Some(machine), None)?,
-        Filter::Of(status) => context.engine.list_executions(Some(machine), Some(status))?,
-        Filter::None => context.engine.list_executions(Some(machine), None).map(|_| Vec::new())?,
+        Filter::All => of(None)?,
+        Filter::Of(status) => of(Some(status))?,
+        Filter::None => of(None).map(|_| Vec::new())?,
     };
     if let Some(redriven) = redriven {
         all.retain(|execution| (execution.redrive_count > 0) == (redriven == "REDRIVEN"));
     }
     let (executions, next) = page.cut(&all, |execution| execution.arn.to_string());
-    let executions = executions.iter().map(|execution| Json::Object(summary(execution))).collect();
+    let executions = executions.iter().map(|execution| Json::Object(listed(execution, map_run.is_some()))).collect();
     Ok(super::listing("executions", executions, next))
+}
+
+/// An item of a listing; of a Map Run's it tells the run and how many items the execution has.
+fn listed(execution: &ExecutionDescription, of_map_run: bool) -> Map<String, Json> {
+    let mut item = summary(execution);
+    if let (true, Some(run)) = (of_map_run, &execution.map_run_arn) {
+        item.insert("mapRunArn".to_owned(), (&**run).into());
+        item.insert("itemCount".to_owned(), execution.item_count.unwrap_or(1).into());
+    }
+    item
 }
 
 #[cfg(test)]
@@ -192,6 +210,8 @@ mod tests {
             stop_date: (status != Status::Running).then_some(1_700_000_001_500),
             redrive_count: 0,
             redrive_date: None,
+            map_run_arn: None,
+            item_count: None,
             redrive_obstacle: matches!(status, Status::Running | Status::Succeeded)
                 .then(|| format!("Execution is {} and cannot be redriven", status_name(status))),
             input: Some(Value::object([("a", Value::Null)])),

@@ -7,6 +7,7 @@ mod executions;
 mod former;
 mod idle;
 mod machines;
+mod map_runs;
 mod redrives;
 mod tags;
 mod versions;

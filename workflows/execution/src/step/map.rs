@@ -1,8 +1,8 @@
-//! Map, inline.
+//! Map: its items, and its iterations where it is inline.
 
 use std::sync::Arc;
 
-use asl::{Iterations, Kind, Map, QueryLanguage, State, Value};
+use asl::{Iterations, Kind, Map, ProcessorMode, QueryLanguage, State, Value};
 use evaluate::{jsonata, jsonpath};
 
 use super::{Problem, Stepper, Surroundings, fields};
@@ -21,8 +21,19 @@ impl Stepper<'_> {
             Some(field) => fields::number("MaxConcurrency", field, &input, &surroundings, 0)?,
             None => 0,
         };
+        if map.mode == ProcessorMode::Distributed {
+            let items = match &map.item_reader {
+                Some(_) => None,
+                None => Some(collection(map, &input, &surroundings)?),
+            };
+            self.emit(id, EventKind::DistributedMapStarted { items, max_concurrency });
+            return Ok(());
+        }
         let max_concurrency = if max_concurrency == 0 { INLINE_CONCURRENCY } else { max_concurrency };
-        let items = items(map, &input, &surroundings)?;
+        let items = match collection(map, &input, &surroundings)? {
+            Value::Array(items) => items,
+            other => return Err(not_an_array(map, &other)),
+        };
         let start = Arc::clone(&map.machine.start_at);
         self.emit(id, EventKind::MapStateStarted { items, max_concurrency, start });
         Ok(())
@@ -60,7 +71,8 @@ impl Stepper<'_> {
     }
 }
 
-fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Arc<Vec<Value>>, Problem> {
+/// The items: an array; where they run as executions of their own also an object.
+fn collection(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Value, Problem> {
     let scope = surroundings.scope(input);
     let value = match &map.iterations {
         Iterations::Input => input.clone(),
@@ -68,7 +80,8 @@ fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Arc<Ve
         Iterations::Items(template) => jsonata::template("Items", template, &scope)?,
     };
     match value {
-        Value::Array(items) => Ok(items),
+        Value::Array(_) => Ok(value),
+        Value::Object(_) if map.mode == ProcessorMode::Distributed => Ok(value),
         other => Err(not_an_array(map, &other)),
     }
 }
