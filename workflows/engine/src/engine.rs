@@ -115,8 +115,7 @@ impl Engine {
         self.core.records.committer.write(vec![clock]).durable().await.map_err(OpenError::Write)
     }
 
-    /// Every problem of a definition's text: language, expressions and resources; as a warning, what AWS accepts and
-    /// this engine does not run yet.
+    /// Every problem of a definition's text: language, expressions and resources.
     #[must_use]
     pub fn validate(text: &str) -> Vec<Diagnostic> {
         definition::check(text)

@@ -6,6 +6,7 @@ pub(crate) mod file;
 mod json;
 mod listing;
 mod manifest;
+mod parquet;
 mod settings;
 
 use std::collections::VecDeque;

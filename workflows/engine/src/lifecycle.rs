@@ -148,7 +148,9 @@ impl Core {
 
     /// Stops an execution; answers when it ended.
     pub(crate) async fn stop(&self, arn: &str, failure: Failure) -> Result<Millis, Error> {
-        self.record(arn)?;
+        if arn::resource(arn, "execution").is_err() {
+            self.record(arn)?;
+        }
         // One that ends just now gives no ticket: wait for its end all the same.
         let ticket = self.deliver(arn, Input::Stop(failure));
         ticket.unwrap_or_else(|| self.records.committer.write(Vec::new())).durable().await?;

@@ -5,7 +5,7 @@
 //! run's and its index, so that it is never started twice. The run's own record counts, and may lag behind: what it does
 //! not know of is looked up. After a crash the source is read again from the first child that is not known to have ended.
 
-mod child;
+pub(crate) mod child;
 mod driver;
 mod result;
 mod units;

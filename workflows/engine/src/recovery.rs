@@ -18,7 +18,7 @@ use crate::engine::{Config, OpenError};
 use crate::histories::Histories;
 use crate::integration::World;
 use crate::machine;
-use crate::map_run::MapRuns;
+use crate::map_run::{self, MapRuns};
 use crate::registry::Machines;
 use crate::store::{ClockRecord, Digest, ExecutionRecord, Records, StoreError, write};
 use crate::timer::Timers;
@@ -195,9 +195,10 @@ impl Core {
             None => machine::parse_stored(&self.records.definition(&record.definition)?, arn)?,
         };
         definitions.insert((record.definition, None), Arc::clone(&whole));
-        let Some(state) = &key.1 else { return Ok(whole) };
+        let Some(child) = &record.child else { return Ok(whole) };
         let missing = || StoreError::Missing { space: "definitions", key: arn.to_string() };
-        let processor = Arc::new(whole.item_processor(state).ok_or_else(missing)?);
+        let processor = map_run::child::definition(&whole, &child.state, child.express).ok_or_else(missing)?;
+        let processor = Arc::new(processor);
         definitions.insert(key, Arc::clone(&processor));
         Ok(processor)
     }

@@ -10,7 +10,7 @@ use execution::Failure;
 use flate2::read::MultiGzDecoder;
 
 use super::settings::Format;
-use super::{csv, failed, json};
+use super::{csv, failed, json, parquet};
 use crate::aws::CallError;
 use crate::aws::s3::{self, Location};
 use crate::integration::World;
@@ -46,12 +46,10 @@ pub(super) struct Records {
 impl Records {
     /// Fetches a file.
     pub(super) async fn open(world: &World, location: &Location, format: &Format) -> Result<Self, Failure> {
-        let bytes = fetch(world, location).await?;
-        let reader: Box<dyn ReadRecord> = match format {
-            Format::Csv(settings) => Box::new(csv::Reader::open(bytes, settings)?),
-            Format::Json { pointer } => Box::new(json::Items::open(bytes, pointer)?),
-            Format::JsonLines => Box::new(json::Lines::open(bytes)),
-        };
+        let file = fetch(world, location).await?;
+        let format = format.clone();
+        let opened = tokio::task::spawn_blocking(move || reader(file, &format)).await;
+        let reader = opened.map_err(|error| failed(format!("the file could not be read: {error}")))??;
         Ok(Self { reader: Some(reader), chunk: VecDeque::new() })
     }
 
@@ -66,6 +64,15 @@ impl Records {
         self.chunk = chunk;
         Ok(self.chunk.pop_front())
     }
+}
+
+fn reader(file: File, format: &Format) -> Result<Box<dyn ReadRecord>, Failure> {
+    Ok(match format {
+        Format::Csv(settings) => Box::new(csv::Reader::open(bytes(file)?, settings)?),
+        Format::Json { pointer } => Box::new(json::Items::open(bytes(file)?, pointer)?),
+        Format::JsonLines => Box::new(json::Lines::open(bytes(file)?)),
+        Format::Parquet => Box::new(parquet::Rows::open(file)?),
+    })
 }
 
 type Chunk = (Option<Box<dyn ReadRecord>>, VecDeque<Record>);
@@ -83,18 +90,19 @@ fn read_chunk(mut reader: Box<dyn ReadRecord>) -> Result<Chunk, Failure> {
 /// The bytes of a file.
 pub(super) type Bytes = BufReader<Box<dyn Read + Send>>;
 
-/// Fetches a file to the disk; a compressed one is expanded as it is read. The disk's copy goes with what is returned.
-pub(super) async fn fetch(world: &World, location: &Location) -> Result<Bytes, Failure> {
+/// Fetches a file to the disk; that copy goes with what is returned.
+pub(super) async fn fetch(world: &World, location: &Location) -> Result<File, Failure> {
     let unwritable = |error: std::io::Error| failed(format!("the directory for temporary files failed: {error}"));
     let spool = tokio::task::spawn_blocking(tempfile::tempfile).await;
     let spool = spool.map_err(|error| failed(error.to_string()))?.map_err(unwritable)?;
     let mut spool = tokio::fs::File::from_std(spool);
     s3::get(world.aws.http(), location, &mut spool).await.map_err(|error| refused(&error))?;
-    let file = spool.into_std().await;
-    tokio::task::spawn_blocking(move || rewound(file))
-        .await
-        .map_err(|error| failed(error.to_string()))?
-        .map_err(unwritable)
+    Ok(spool.into_std().await)
+}
+
+/// The bytes of a fetched file; a compressed one is expanded as it is read.
+pub(super) fn bytes(file: File) -> Result<Bytes, Failure> {
+    rewound(file).map_err(|error| unreadable(&error))
 }
 
 fn rewound(mut file: File) -> std::io::Result<Bytes> {

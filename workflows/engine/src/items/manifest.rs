@@ -22,9 +22,9 @@ pub(super) async fn open(
     location: Location,
     manifest: Manifest,
 ) -> Result<(VecDeque<Location>, Format), Failure> {
-    let bytes = file::fetch(world, &location).await?;
+    let file = file::fetch(world, &location).await?;
     let read = tokio::task::spawn_blocking(move || {
-        let mut bytes = bytes.take(MOST_BYTES);
+        let mut bytes = file::bytes(file)?.take(MOST_BYTES);
         match manifest {
             Manifest::Inventory => {
                 let mut text = String::new();

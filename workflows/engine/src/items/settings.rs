@@ -36,6 +36,7 @@ pub(super) enum Format {
         pointer: Vec<String>,
     },
     JsonLines,
+    Parquet,
 }
 
 /// How a CSV file is read.
@@ -149,7 +150,7 @@ fn format(config: &Value, input_type: &str) -> Result<Format, Failure> {
         "CSV" => csv(config).map(Format::Csv),
         "JSON" => pointer(text(config, "ItemsPointer")).map(|pointer| Format::Json { pointer }),
         "JSONL" => Ok(Format::JsonLines),
-        "PARQUET" => Err(failed("InputType PARQUET is not read by this engine yet: use CSV, JSON or JSONL")),
+        "PARQUET" => Ok(Format::Parquet),
         other => {
             Err(failed(format!("field InputType must be one of CSV, JSON, JSONL, PARQUET or MANIFEST, was '{other}'")))
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use asl::Definition;
 use execution::Identity;
 
 use super::units::Unit;
@@ -20,13 +21,22 @@ pub(super) struct Family {
     /// The record of the execution of the Map state.
     pub(super) parent: ExecutionRecord,
     /// What the children run.
-    pub(super) definition: Arc<asl::Definition>,
+    pub(super) definition: Arc<Definition>,
 }
 
 /// ARN of what the children of a run are executions of: the state machine's, with the label.
 pub(super) fn machine_arn(run: &str) -> Arc<str> {
     let machine = run.rsplit_once(':').map_or(run, |(machine, _)| machine);
     machine.replacen(":mapRun:", ":stateMachine:", 1).into()
+}
+
+/// Seconds that an EXPRESS execution may last.
+const EXPRESS_SECONDS: u64 = 300;
+
+/// What the children of the Map state `state` run.
+pub(crate) fn definition(whole: &Definition, state: &str, express: bool) -> Option<Definition> {
+    let processor = whole.item_processor(state)?;
+    Some(Definition { timeout_seconds: express.then_some(EXPRESS_SECONDS), ..processor })
 }
 
 /// How a child stands.

@@ -8,7 +8,7 @@ use execution::{Env, Failure, Input, MapRunOrder, Status};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::child::{Family, Stand};
+use super::child::{self, Family, Stand};
 use super::result::Results;
 use super::units::{Unit, Units};
 use super::{ChildEnd, LiveRun};
@@ -156,7 +156,7 @@ impl Driver {
         let (record, definition) = core
             .with_live(&self.execution, |live| (live.record.clone(), Arc::clone(&live.definition)))
             .ok_or(Halt::Stopped)?;
-        let definition = definition.item_processor(&run.state).ok_or(Halt::Stopped)?;
+        let definition = child::definition(&definition, &run.state, run.express).ok_or(Halt::Stopped)?;
         Ok(Family {
             run: Arc::clone(&run.arn),
             state: Arc::clone(&run.state),

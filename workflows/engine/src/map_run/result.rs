@@ -174,7 +174,7 @@ impl Results<'_> {
             let mut record = self.record();
             let old = format!("{}/", files.folder);
             // What this attempt wrote before a crash is written again.
-            record.files.retain(|file| !file.key.strip_prefix(&old).is_some_and(|name| !name.contains('/')));
+            record.files.retain(|file| file.key.strip_prefix(&old).is_none_or(|name| name.contains('/')));
             record.progress.executions.written = 0;
             record.progress.items.written = 0;
             record.progress.next

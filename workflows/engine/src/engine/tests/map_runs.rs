@@ -208,25 +208,77 @@ async fn stopping_the_parent_stops_the_run_and_its_children() {
 
 #[tokio::test]
 async fn a_redrive_redrives_the_children_that_failed_and_starts_the_rest() {
-    for kind in ["STANDARD", "EXPRESS"] {
-        let (engine, _) = in_memory().await;
-        engine.create_activity("a", Vec::new()).await.unwrap();
-        let arn = begin(&engine, &map(r#","MaxConcurrency":1"#, WORK, kind), "[1,2,3]").await;
-        engine.send_task_success(&until_given(&engine).await, Value::from("first")).await.unwrap();
+    let (engine, _) = in_memory().await;
+    engine.create_activity("a", Vec::new()).await.unwrap();
+    let arn = begin(&engine, &standard(r#","MaxConcurrency":1"#, WORK), "[1,2,3]").await;
+    engine.send_task_success(&until_given(&engine).await, Value::from("first")).await.unwrap();
+    engine.send_task_failure(&until_given(&engine).await, Failure::default()).await.unwrap();
+    assert_eq!(engine.ended(&arn).await.unwrap().status, Status::Failed);
+    engine.redrive_execution(&arn, None).await.unwrap();
+    engine.send_task_success(&until_given(&engine).await, Value::from("second")).await.unwrap();
+    engine.send_task_success(&until_given(&engine).await, Value::from("third")).await.unwrap();
+    let ended = engine.ended(&arn).await.unwrap();
+    assert_eq!(output(&ended), r#"["first","second","third"]"#);
+    let run = only_run(&engine, &arn);
+    assert_eq!((run.status, run.redrive_count, run.executions.pending_redrive), (MapRunStatus::Succeeded, 1, 0));
+    assert_eq!((run.executions.succeeded, run.executions.total), (3, 3));
+    assert!(kinds(&engine, &arn).contains(&"MapRunRedriven".to_owned()));
+    let redriven = children(&engine, &arn, None).iter().filter(|child| child.redrive_count == 1).count();
+    assert_eq!(redriven, 1);
+}
+
+#[tokio::test]
+async fn a_redrive_begins_express_children_anew() {
+    let calls = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let server = Server::start(move |request| {
+        let broken = request.body == "2" && counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
+        async move {
+            if broken {
+                return (200, vec![("x-amz-function-error", "Unhandled")], r#"{"errorType":"E"}"#.to_owned());
+            }
+            (200, vec![], request.body)
+        }
+    })
+    .await;
+    let engine = open(None, &server.url, &Clock::manual(START)).await;
+    let state = r#"{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:123456789012:function:f","End":true}"#;
+    let arn = begin(&engine, &map(r#","MaxConcurrency":1"#, state, "EXPRESS"), "[1,2,3]").await;
+    assert_eq!(engine.ended(&arn).await.unwrap().status, Status::Failed);
+    engine.redrive_execution(&arn, None).await.unwrap();
+    assert_eq!(output(&engine.ended(&arn).await.unwrap()), "[1,2,3]");
+    let run = only_run(&engine, &arn);
+    assert_eq!((run.executions.succeeded, run.executions.total, run.executions.pending_redrive), (3, 3, 0));
+    assert_eq!(children(&engine, &arn, None).len(), 4, "the one that failed and the one that took its place");
+    assert_eq!(server.received().iter().filter(|call| call.body == "1").count(), 1);
+}
+
+#[tokio::test]
+async fn a_redrive_goes_on_after_a_crash() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let engine = open(Some(directory.path()), "http://127.0.0.1:1", &clock).await;
+    engine.create_activity("a", Vec::new()).await.unwrap();
+    let arn =
+        begin(&engine, &standard(r#","ToleratedFailureCount":3,"MaxConcurrency":1"#, WORK), "[1,2,3,4,5,6]").await;
+    for _ in 0..4 {
         engine.send_task_failure(&until_given(&engine).await, Failure::default()).await.unwrap();
-        assert_eq!(engine.ended(&arn).await.unwrap().status, Status::Failed);
-        engine.redrive_execution(&arn, None).await.unwrap();
-        engine.send_task_success(&until_given(&engine).await, Value::from("second")).await.unwrap();
-        engine.send_task_success(&until_given(&engine).await, Value::from("third")).await.unwrap();
-        let ended = engine.ended(&arn).await.unwrap();
-        assert_eq!(output(&ended), r#"["first","second","third"]"#, "{kind}");
-        let run = only_run(&engine, &arn);
-        assert_eq!((run.status, run.redrive_count, run.executions.pending_redrive), (MapRunStatus::Succeeded, 1, 0));
-        assert_eq!((run.executions.succeeded, run.executions.total), (3, 3), "{kind}");
-        assert!(self::kinds(&engine, &arn).contains(&"MapRunRedriven".to_owned()));
-        let redriven = children(&engine, &arn, None).iter().filter(|child| child.redrive_count == 1).count();
-        assert_eq!(redriven, usize::from(kind == "STANDARD"));
     }
+    assert_eq!(engine.ended(&arn).await.unwrap().status, Status::Failed);
+    engine.redrive_execution(&arn, None).await.unwrap();
+    let mut engine = Some(engine);
+    for _ in 0..6 {
+        let live = engine.as_ref().unwrap();
+        live.send_task_success(&until_given(live).await, Value::Null).await.unwrap();
+        drop(engine.take());
+        engine = Some(open(Some(directory.path()), "http://127.0.0.1:1", &clock).await);
+    }
+    let engine = engine.unwrap();
+    let ended = engine.ended(&arn).await.unwrap();
+    assert_eq!(output(&ended), "[null,null,null,null,null,null]");
+    let run = only_run(&engine, &arn);
+    assert_eq!((run.executions.succeeded, run.executions.failed, run.executions.pending_redrive), (6, 0, 0));
+    assert!(children(&engine, &arn, None).iter().all(|child| child.redrive_count <= 1), "redriven once");
 }
 
 #[tokio::test]
