@@ -236,16 +236,25 @@ impl Engine {
         self.core.list(machine_arn, status)
     }
 
-    /// The children of a Map Run, newest first, without their inputs and outputs.
+    /// ARNs of the children of a Map Run that are `wanted`, newest first. There may be a million: what else there is to
+    /// say of one, [`Engine::summarize_execution`] says.
     ///
     /// # Errors
     /// `InvalidArn`, `ResourceNotFound`.
     pub fn list_map_run_executions(
         &self,
         map_run_arn: &str,
-        status: Option<Status>,
-    ) -> Result<Vec<ExecutionDescription>, Error> {
-        self.core.list_children(map_run_arn, status)
+        wanted: &dyn Fn(&ExecutionDescription) -> bool,
+    ) -> Result<Vec<Arc<str>>, Error> {
+        self.core.list_children(map_run_arn, wanted)
+    }
+
+    /// An execution by its ARN, without its input and its output.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ExecutionDoesNotExist`.
+    pub fn summarize_execution(&self, arn: &str) -> Result<ExecutionDescription, Error> {
+        Ok(crate::lifecycle::summary(&self.core.record(arn)?))
     }
 
     /// A Map Run by its ARN.

@@ -21,8 +21,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use crate::arn;
 use crate::call::Work;
 use crate::core::{Core, Errand};
-use crate::description::{MapRunChange, MapRunCounts, MapRunDescription, MapRunStatus};
+use crate::description::{ExecutionDescription, MapRunChange, MapRunCounts, MapRunDescription, MapRunStatus};
 use crate::exception::Error;
+use crate::lifecycle::summary;
 use crate::store::{Counts, ExecutionRecord, MapRunRecord, Progress, RunEnd, Span, StoreError, Ticket, write};
 use driver::Driver;
 
@@ -140,14 +141,19 @@ impl Core {
             }
             let Progress { total_items, total_executions, .. } = record.progress;
             record.progress = Progress { total_items, total_executions, ..Progress::default() };
-            for child in self.children(&record)? {
+            let (mut open, mut progress) = (Vec::new(), record.progress);
+            self.visit_children(&record.arn, &record.state_machine, &mut |child| {
                 let status = if child.ended.is_some() { child.status() } else { Status::Aborted };
                 if child.ended.is_none() {
-                    self.deliver(&child.identity.arn, Input::Stop(Failure::default()));
+                    open.push(Arc::clone(&child.identity.arn));
                 }
                 let items = child.child.as_ref().map_or(1, |child| child.items);
-                record.progress.count(status, Span { first: 0, count: items });
+                progress.count(status, Span { first: 0, count: items });
+            })?;
+            for child in open {
+                self.deliver(&child, Input::Stop(Failure::default()));
             }
+            record.progress = progress;
             let at = self.config.clock.now();
             record.ended = Some(RunEnd { status: MapRunStatus::Aborted, at, failure: None });
             self.save_run(&record).durable().await?;
@@ -155,15 +161,22 @@ impl Core {
         Ok(())
     }
 
-    /// The records of a run's children.
-    fn children(&self, run: &MapRunRecord) -> Result<Vec<ExecutionRecord>, StoreError> {
-        let mut records = Vec::new();
+    /// Shows the records of a run's children one by one: there may be a million.
+    fn visit_children(
+        &self,
+        run: &str,
+        state_machine: &str,
+        visit: &mut dyn FnMut(&ExecutionRecord),
+    ) -> Result<(), StoreError> {
         for kind in ["execution", "express"] {
-            let prefix = run.state_machine.replacen(":stateMachine:", &format!(":{kind}:"), 1);
-            records.extend(self.records.executions(&format!("{prefix}:"))?);
+            let prefix = state_machine.replacen(":stateMachine:", &format!(":{kind}:"), 1);
+            self.records.visit_executions(&format!("{prefix}:"), &mut |record| {
+                if record.child.as_ref().is_some_and(|child| *child.map_run == *run) {
+                    visit(record);
+                }
+            })?;
         }
-        records.retain(|record| record.child.as_ref().is_some_and(|child| child.map_run == run.arn));
-        Ok(records)
+        Ok(())
     }
 
     fn save_run(&self, record: &MapRunRecord) -> Ticket {
@@ -221,16 +234,21 @@ impl Core {
         Ok(())
     }
 
-    /// The children of a Map Run, newest first, without inputs and outputs.
+    /// ARNs of the children of a Map Run that are `wanted`, newest first.
     pub(crate) fn list_children(
         &self,
         arn: &str,
-        status: Option<Status>,
-    ) -> Result<Vec<crate::ExecutionDescription>, Error> {
-        let mut records = self.children(&self.map_run(arn)?)?;
-        records.retain(|record| status.is_none_or(|status| record.status() == status));
-        records.sort_by_key(|record| std::cmp::Reverse((record.start_date, record.number)));
-        Ok(records.iter().map(crate::lifecycle::summary).collect())
+        wanted: &dyn Fn(&ExecutionDescription) -> bool,
+    ) -> Result<Vec<Arc<str>>, Error> {
+        let run = self.map_run(arn)?;
+        let mut found = Vec::new();
+        self.visit_children(arn, &run.state_machine, &mut |record| {
+            if wanted(&summary(record)) {
+                found.push((record.start_date, record.number, Arc::clone(&record.identity.arn)));
+            }
+        })?;
+        found.sort_by_key(|(start_date, number, _)| std::cmp::Reverse((*start_date, *number)));
+        Ok(found.into_iter().map(|(_, _, arn)| arn).collect())
     }
 }
 

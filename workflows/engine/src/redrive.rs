@@ -42,7 +42,7 @@ impl Redrive {
 }
 
 /// What came of a try to open an execution again.
-enum Tried {
+pub(crate) enum Tried {
     /// It was redriven at this time, now or by an earlier request of the same token.
     Redriven(Millis, Ticket),
     /// It has ended and is being closed: after this, try again.
@@ -57,11 +57,7 @@ impl Core {
             let reason = "A child workflow execution of a Map Run is redriven by redriving the Map Run's execution.";
             return Err(Error::ExecutionNotRedrivable(reason.to_owned()));
         }
-        self.redrive_any(arn, Redrive::Caller(token)).await
-    }
-
-    /// Opens an execution again, a child of a Map Run too.
-    pub(crate) async fn redrive_any(&self, arn: &str, by: Redrive) -> Result<Millis, Error> {
+        let by = Redrive::Caller(token);
         loop {
             match self.reopen(arn, &by) {
                 Ok(Tried::Redriven(at, ticket)) => {
@@ -80,7 +76,8 @@ impl Core {
         }
     }
 
-    fn reopen(&self, arn: &str, by: &Redrive) -> Result<Tried, Error> {
+    /// Opens an execution again, a child of a Map Run too, or says what it waits for.
+    pub(crate) fn reopen(&self, arn: &str, by: &Redrive) -> Result<Tried, Error> {
         let name = self.record(arn)?.identity.arn;
         let slot = Arc::new(Slot::default());
         // Whoever finds the place waits for what becomes of it.

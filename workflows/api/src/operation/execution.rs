@@ -154,6 +154,22 @@ impl Filter {
             Some(_) => Self::None,
         }
     }
+
+    /// The one status that it takes, where it is one.
+    const fn status(self) -> Option<Status> {
+        match self {
+            Self::Of(status) => Some(status),
+            Self::All | Self::None => None,
+        }
+    }
+
+    fn takes(self, status: Status) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(wanted) => wanted == status,
+            Self::None => false,
+        }
+    }
 }
 
 pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
@@ -163,34 +179,55 @@ pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Js
     let redriven = fields.one_of("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"]);
     let scope = format!("ListExecutions {machine:?} {map_run:?} {status:?} {redriven:?}");
     let page = Page::read(&mut fields, 3096, scope)?;
-    let engine = &context.engine;
-    let of = |status| match (machine, map_run) {
-        (Some(machine), None) => Ok(engine.list_executions(Some(machine), status)?),
-        (None, Some(run)) => Ok(engine.list_map_run_executions(run, status)?),
+    let redriven = redriven.map(|redriven| redriven == "REDRIVEN");
+    let filter = Filter::read(status);
+    let wanted = |execution: &ExecutionDescription| {
+        filter.takes(execution.status) && redriven.is_none_or(|redriven| (execution.redrive_count > 0) == redriven)
+    };
+    match (machine, map_run) {
+        (Some(machine), None) => of_machine(context, machine, filter, wanted, &page),
+        (None, Some(run)) => of_map_run(context, run, &wanted, &page),
         (Some(_), Some(_)) => Err(Fault::validation("Only one of stateMachineArn or mapRunArn must be specified")),
         (None, None) => Err(Fault::validation("Either stateMachineArn or mapRunArn must be specified")),
-    };
-    let mut all = match Filter::read(status) {
-        Filter::All => of(None)?,
-        Filter::Of(status) => of(Some(status))?,
-        Filter::None => of(None).map(|_| Vec::new())?,
-    };
-    if let Some(redriven) = redriven {
-        all.retain(|execution| (execution.redrive_count > 0) == (redriven == "REDRIVEN"));
     }
+}
+
+fn of_machine(
+    context: &Context,
+    machine: &str,
+    filter: Filter,
+    wanted: impl Fn(&ExecutionDescription) -> bool,
+    page: &Page,
+) -> Result<Json, Fault> {
+    let mut all = context.engine.list_executions(Some(machine), filter.status())?;
+    all.retain(|execution| wanted(execution));
     let (executions, next) = page.cut(&all, |execution| execution.arn.to_string());
-    let executions = executions.iter().map(|execution| Json::Object(listed(execution, map_run.is_some()))).collect();
+    let executions = executions.iter().map(|execution| Json::Object(summary(execution))).collect();
     Ok(super::listing("executions", executions, next))
 }
 
-/// An item of a listing; of a Map Run's it tells the run and how many items the execution has.
-fn listed(execution: &ExecutionDescription, of_map_run: bool) -> Map<String, Json> {
+/// The children of a Map Run: of all but a page only the ARNs are kept.
+fn of_map_run(
+    context: &Context,
+    run: &str,
+    wanted: &dyn Fn(&ExecutionDescription) -> bool,
+    page: &Page,
+) -> Result<Json, Fault> {
+    let all = context.engine.list_map_run_executions(run, wanted)?;
+    let (arns, next) = page.cut(&all, ToString::to_string);
+    let executions = arns.iter().map(|arn| Ok(child(&context.engine.summarize_execution(arn)?)));
+    let executions = executions.collect::<Result<_, Fault>>()?;
+    Ok(super::listing("executions", executions, next))
+}
+
+/// A child in the listing of its Map Run: it tells the run, and how many items it has.
+fn child(execution: &ExecutionDescription) -> Json {
     let mut item = summary(execution);
-    if let (true, Some(run)) = (of_map_run, &execution.map_run_arn) {
+    if let Some(run) = &execution.map_run_arn {
         item.insert("mapRunArn".to_owned(), (&**run).into());
         item.insert("itemCount".to_owned(), execution.item_count.unwrap_or(1).into());
     }
-    item
+    Json::Object(item)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::description::MapRunStatus;
 use crate::entropy;
 use crate::exception::Error;
 use crate::items::Source;
-use crate::redrive::Redrive;
+use crate::redrive::{Redrive, Tried};
 use crate::store::{Counts, ExecutionRecord, MapRunRecord, RunEnd, Span};
 use crate::waiter::Waiter;
 
@@ -261,7 +261,10 @@ impl Driver {
                 self.no_longer_pending(self.went_on(&record), span);
                 self.count(&record, index, span);
             }
-            Stand::Ended(record) => self.redrive(&core, family, unit, &record).await?,
+            Stand::Ended(record) => {
+                drop(core);
+                self.redrive(family, unit, &record).await?;
+            }
         }
         Ok(())
     }
@@ -278,23 +281,16 @@ impl Driver {
     }
 
     /// Lets a child go on that had ended badly; an EXPRESS child begins anew.
-    async fn redrive(
-        &mut self,
-        core: &Arc<Core>,
-        family: &Family,
-        unit: Unit,
-        record: &ExecutionRecord,
-    ) -> Result<(), Halt> {
+    async fn redrive(&mut self, family: &Family, unit: Unit, record: &ExecutionRecord) -> Result<(), Halt> {
         let (index, span) = (unit.index, unit.span);
-        let arn = Arc::clone(&record.identity.arn);
         let redriven = if family.express {
-            Ok(family.begin(core, unit, self.order.redrives, true)?)
+            Ok(family.begin(&*self.core()?, unit, self.order.redrives, true)?)
         } else {
-            core.redrive_any(&arn, Redrive::Run(self.order.redrives)).await.map(|_| arn)
+            self.reopen(&record.identity.arn).await
         };
         self.no_longer_pending(true, span);
         match redriven {
-            Ok(arn) => self.watch(core, arn, index, span),
+            Ok(arn) => self.watch(&*self.core()?, arn, index, span),
             Err(Error::ExecutionNotRedrivable(_)) => {
                 self.count(record, index, span);
                 let mut run = self.record();
@@ -304,6 +300,21 @@ impl Driver {
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// Opens a child again. The engine is not kept while the disk is waited for.
+    async fn reopen(&self, arn: &Arc<str>) -> Result<Arc<str>, Error> {
+        let by = Redrive::Run(self.order.redrives);
+        loop {
+            let core = self.core.upgrade().ok_or(Error::ShuttingDown)?;
+            let tried = core.reopen(arn, &by)?;
+            drop(core);
+            match tried {
+                // Nobody waits for the disk: the child's next end comes after this is durable.
+                Tried::Redriven(..) => return Ok(Arc::clone(arn)),
+                Tried::Closing(ticket) => ticket.durable().await?,
+            }
+        }
     }
 
     /// One of those that wait for their redrive may wait no more.

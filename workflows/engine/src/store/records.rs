@@ -283,6 +283,18 @@ impl Records {
         self.all(Space::Executions, prefix.as_bytes())
     }
 
+    /// Shows the executions whose ARNs begin with `prefix` one by one: there may be a million.
+    pub(crate) fn visit_executions(
+        &self,
+        prefix: &str,
+        visit: &mut dyn FnMut(&ExecutionRecord),
+    ) -> Result<(), StoreError> {
+        self.store()?.scan(Space::Executions, prefix.as_bytes(), &mut |key, value| {
+            visit(&decode(Space::Executions, key, value)?);
+            Ok(())
+        })
+    }
+
     /// The Map Run of this ARN.
     pub(crate) fn map_run(&self, arn: &str) -> Result<Option<MapRunRecord>, StoreError> {
         get(&*self.store()?, Space::MapRuns, arn.as_bytes())
