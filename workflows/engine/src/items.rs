@@ -37,6 +37,8 @@ pub(crate) struct Source {
     index: u64,
     /// Items that may still come.
     left: u64,
+    /// The entity tag of the object that they are read from.
+    tag: Option<String>,
 }
 
 enum Kind {
@@ -64,7 +66,8 @@ enum Left {
 }
 
 impl Source {
-    /// The items of a state's input, or of what the evaluated `ItemReader` names.
+    /// The items of a state's input, or of what the evaluated `ItemReader` names. Whoever reads on gives the `tag` that
+    /// the object had: another content has other items.
     ///
     /// # Errors
     /// `States.ItemReaderFailed`.
@@ -72,13 +75,18 @@ impl Source {
         world: &Arc<World>,
         items: Option<&Value>,
         reader: Option<&Value>,
+        tag: Option<&str>,
     ) -> Result<Self, Failure> {
-        let source = |kind, left| Self { kind, world: Arc::clone(world), index: 0, left };
+        let source = |kind, left| Self { kind, world: Arc::clone(world), index: 0, left, tag: None };
         match (reader, items) {
             (Some(reader), _) => {
                 let settings = Settings::read(reader)?;
                 let most = settings.max_items.unwrap_or(u64::MAX);
-                Ok(source(Kind::open(world, settings).await?, most))
+                let (kind, found) = Kind::open(world, settings).await?;
+                if tag.is_some() && found.is_some() && tag != found.as_deref() {
+                    return Err(failed("The object of the ItemReader has changed since the Map Run began to read it."));
+                }
+                Ok(Self { tag: found, ..source(kind, most) })
             }
             (None, Some(Value::Array(items))) => Ok(source(Kind::Values(Arc::clone(items)), u64::MAX)),
             (None, Some(Value::Object(members))) => Ok(source(Kind::Members(Arc::clone(members)), u64::MAX)),
@@ -102,6 +110,11 @@ impl Source {
         Ok(Some(MapItem { index, value, key, source }))
     }
 
+    /// The entity tag of the object that they are read from, where it is one.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
     /// How many items there are, where that is known before the last was read.
     pub(crate) fn total(&self) -> Option<u64> {
         match &self.kind {
@@ -119,19 +132,22 @@ const NOT_ITERABLE: &str = "Attempting to map over non-iterable node.";
 type Found = (Option<Arc<str>>, Value, Arc<str>);
 
 impl Kind {
-    async fn open(world: &Arc<World>, settings: Settings) -> Result<Self, Failure> {
+    /// What a reader reads; beside it the entity tag of the object that decides about the items, where it is one.
+    async fn open(world: &Arc<World>, settings: Settings) -> Result<(Self, Option<String>), Failure> {
         match settings.reader {
-            Reader::Objects { query, load: None } => Ok(Self::Listing(Listing::of(query))),
+            Reader::Objects { query, load: None } => Ok((Self::Listing(Listing::of(query)), None)),
             Reader::Objects { query, load: Some(format) } => {
-                Ok(Self::Files(Files { left: Left::Listed(Listing::of(query)), format, current: None }))
+                let files = Files { left: Left::Listed(Listing::of(query)), format, current: None };
+                Ok((Self::Files(files), None))
             }
             Reader::Object { location, format } => {
-                let left = Left::These(VecDeque::from([location]));
-                Ok(Self::Files(Files { left, format, current: None }))
+                let mut files = Files { left: Left::These(VecDeque::new()), format, current: None };
+                let tag = files.open(world, &location).await?;
+                Ok((Self::Files(files), tag))
             }
             Reader::Manifest { location, manifest } => {
-                let (files, format) = manifest::open(world, location, manifest).await?;
-                Ok(Self::Files(Files { left: Left::These(files), format, current: None }))
+                let (files, format, tag) = manifest::open(world, location, manifest).await?;
+                Ok((Self::Files(Files { left: Left::These(files), format, current: None }), tag))
             }
         }
     }
@@ -163,9 +179,16 @@ impl Files {
                 self.current = None;
             }
             let Some(location) = self.left.next(world).await? else { return Ok(None) };
-            let source = format!("S3://{}/{}", location.bucket, location.key).into();
-            self.current = Some((Records::open(world, &location, &self.format).await?, source));
+            self.open(world, &location).await?;
         }
+    }
+
+    /// Goes on with a file; answers its entity tag.
+    async fn open(&mut self, world: &World, location: &Location) -> Result<Option<String>, Failure> {
+        let source = format!("S3://{}/{}", location.bucket, location.key).into();
+        let (records, tag) = Records::open(world, location, &self.format).await?;
+        self.current = Some((records, source));
+        Ok(tag)
     }
 }
 

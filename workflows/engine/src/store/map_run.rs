@@ -58,6 +58,9 @@ pub(crate) struct MapRunRecord {
     pub(crate) redrives: u32,
     pub(crate) redriven_at: Option<Millis>,
     pub(crate) progress: Progress,
+    /// The entity tag of the object that its items are read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<String>,
     /// What a `ResultWriter` has written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) files: Vec<ResultFile>,

@@ -447,6 +447,40 @@ mod s3 {
     }
 
     #[tokio::test]
+    async fn an_object_that_changed_is_not_read_on_after_a_crash() {
+        let bucket = Bucket::start().await;
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::manual(START);
+        bucket.put("x.json", "[1,2,3]");
+        for changed in [false, true] {
+            let engine = open(Some(directory.path()), &bucket.url(), &clock).await;
+            let fields = format!(r#"{},"MaxConcurrency":1"#, READ.replace("CONFIG", r#""InputType":"JSON""#));
+            let machine = create(&engine, "m", &standard(&fields, PATIENT)).await;
+            let input = Value::parse(r#"{"key":"x.json"}"#).unwrap();
+            let arn = engine.start_execution(&machine, Some(changed.to_string()), input).await.unwrap().arn;
+            until_open(&engine, &arn, 1).await;
+            engine.update_map_run(&only_run(&engine, &arn).arn, MapRunChange::default()).await.unwrap();
+            drop(engine);
+            if changed {
+                bucket.put("x.json", "[1,2,34]");
+            }
+            let engine = open(Some(directory.path()), &bucket.url(), &clock).await;
+            for _ in 0..3 {
+                clock.advance(60_000);
+                while !changed && engine.idle().is_none() {
+                    tokio::task::yield_now().await;
+                }
+            }
+            let ended = engine.ended(&arn).await.unwrap();
+            if changed {
+                assert!(failure(&ended).1.contains("has changed"), "{ended:?}");
+            } else {
+                assert_eq!(output(&ended), "[1,2,3]");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn a_listing_has_all_its_pages() {
         let bucket = Bucket::start().await;
         for number in 0..5 {
