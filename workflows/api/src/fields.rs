@@ -143,6 +143,20 @@ impl<'a> Fields<'a> {
         None
     }
 
+    /// A number in `range`, whole or not.
+    pub(crate) fn float(&mut self, name: &str, range: &RangeInclusive<f64>) -> Option<f64> {
+        let value = self.shaped(name, "a number", Value::as_f64)?;
+        let bound = if value > *range.end() {
+            format!("less than or equal to {}", range.end())
+        } else if value < *range.start() {
+            format!("greater than or equal to {}", range.start())
+        } else {
+            return Some(value);
+        };
+        self.broken(&format!("Value '{value:?}'"), name, &format!("Member must have value {bound}"));
+        None
+    }
+
     /// A truth value.
     pub(crate) fn boolean(&mut self, name: &str) -> Option<bool> {
         self.shaped(name, "true or false", Value::as_bool)

@@ -227,6 +227,19 @@ fn group(event: &Event, context: &RenderContext) -> Option<Shown> {
         EventKind::MapStateStarted { items, .. } => {
             keyed("MapStateStarted", Details::new(context).plain("length", items.len()))
         }
+        EventKind::DistributedMapStarted { items, .. } => {
+            keyed("MapStateStarted", Details::new(context).plain("length", length(items.as_ref())))
+        }
+        EventKind::MapRunStarted { run, .. } => {
+            keyed("MapRunStarted", Details::new(context).plain("mapRunArn", &*run.arn))
+        }
+        EventKind::MapRunSucceeded { .. } => bare("MapRunSucceeded"),
+        EventKind::MapRunFailed(failure) => keyed("MapRunFailed", Details::new(context).failure(failure)),
+        EventKind::MapRunAborted => bare("MapRunAborted"),
+        EventKind::MapRunRedriven { map_run_arn, count, .. } => {
+            let redriven = Details::new(context).plain("mapRunArn", &**map_run_arn).plain("redriveCount", *count);
+            keyed("MapRunRedriven", redriven)
+        }
         EventKind::MapIterationStarted { name, index, .. } => iteration("Started", name, *index),
         EventKind::MapIterationSucceeded { name, index } => iteration("Succeeded", name, *index),
         EventKind::MapIterationFailed { name, index } => iteration("Failed", name, *index),
@@ -235,6 +248,15 @@ fn group(event: &Event, context: &RenderContext) -> Option<Shown> {
         EventKind::MapStateFailed => bare("MapStateFailed"),
         _ => return None,
     })
+}
+
+/// How many items a distributed Map knows of at its start: none where a reader brings them.
+fn length(items: Option<&Value>) -> usize {
+    match items {
+        Some(Value::Array(items)) => items.len(),
+        Some(Value::Object(members)) => members.len(),
+        _ => 0,
+    }
 }
 
 /// An event type without details.

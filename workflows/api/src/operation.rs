@@ -4,6 +4,7 @@ mod activity;
 mod alias;
 mod execution;
 mod execution_history;
+mod map_run;
 mod state_machine;
 mod tag;
 mod task;
@@ -39,16 +40,12 @@ type Handler = for<'a> fn(&'a Context, Fields<'a>) -> Answer<'a>;
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
     name: &'static str,
-    handler: Option<Handler>,
+    handler: Handler,
 }
 
 impl Operation {
-    const fn served(name: &'static str, handler: Handler) -> Self {
-        Self { name, handler: Some(handler) }
-    }
-
-    const fn refused(name: &'static str) -> Self {
-        Self { name, handler: None }
+    const fn new(name: &'static str, handler: Handler) -> Self {
+        Self { name, handler }
     }
 
     /// The operation's name.
@@ -56,57 +53,49 @@ impl Operation {
     pub const fn name(&self) -> &'static str {
         self.name
     }
-
-    /// Whether this server answers it.
-    #[must_use]
-    pub const fn is_served(&self) -> bool {
-        self.handler.is_some()
-    }
 }
 
 /// Every operation of the service model 2016-11-23, by name.
 pub const OPERATIONS: [Operation; 37] = [
-    Operation::served("CreateActivity", |context, fields| Box::pin(activity::create(context, fields))),
-    Operation::served("CreateStateMachine", |context, fields| Box::pin(state_machine::create(context, fields))),
-    Operation::served("CreateStateMachineAlias", |context, fields| Box::pin(alias::create(context, fields))),
-    Operation::served("DeleteActivity", |context, fields| Box::pin(activity::delete(context, fields))),
-    Operation::served("DeleteStateMachine", |context, fields| Box::pin(state_machine::delete(context, fields))),
-    Operation::served("DeleteStateMachineAlias", |context, fields| Box::pin(alias::delete(context, fields))),
-    Operation::served("DeleteStateMachineVersion", |context, fields| Box::pin(version::delete(context, fields))),
-    Operation::served("DescribeActivity", |context, fields| Box::pin(activity::describe(context, fields))),
-    Operation::served("DescribeExecution", |context, fields| Box::pin(execution::describe(context, fields))),
-    Operation::refused("DescribeMapRun"),
-    Operation::served("DescribeStateMachine", |context, fields| Box::pin(state_machine::describe(context, fields))),
-    Operation::served("DescribeStateMachineAlias", |context, fields| Box::pin(alias::describe(context, fields))),
-    Operation::served("DescribeStateMachineForExecution", |context, fields| {
+    Operation::new("CreateActivity", |context, fields| Box::pin(activity::create(context, fields))),
+    Operation::new("CreateStateMachine", |context, fields| Box::pin(state_machine::create(context, fields))),
+    Operation::new("CreateStateMachineAlias", |context, fields| Box::pin(alias::create(context, fields))),
+    Operation::new("DeleteActivity", |context, fields| Box::pin(activity::delete(context, fields))),
+    Operation::new("DeleteStateMachine", |context, fields| Box::pin(state_machine::delete(context, fields))),
+    Operation::new("DeleteStateMachineAlias", |context, fields| Box::pin(alias::delete(context, fields))),
+    Operation::new("DeleteStateMachineVersion", |context, fields| Box::pin(version::delete(context, fields))),
+    Operation::new("DescribeActivity", |context, fields| Box::pin(activity::describe(context, fields))),
+    Operation::new("DescribeExecution", |context, fields| Box::pin(execution::describe(context, fields))),
+    Operation::new("DescribeMapRun", |context, fields| Box::pin(map_run::describe(context, fields))),
+    Operation::new("DescribeStateMachine", |context, fields| Box::pin(state_machine::describe(context, fields))),
+    Operation::new("DescribeStateMachineAlias", |context, fields| Box::pin(alias::describe(context, fields))),
+    Operation::new("DescribeStateMachineForExecution", |context, fields| {
         Box::pin(state_machine::describe_for_execution(context, fields))
     }),
-    Operation::served("GetActivityTask", |context, fields| Box::pin(activity::get_task(context, fields))),
-    Operation::served("GetExecutionHistory", |context, fields| Box::pin(execution_history::get(context, fields))),
-    Operation::served("ListActivities", |context, fields| Box::pin(activity::list(context, fields))),
-    Operation::served("ListExecutions", |context, fields| Box::pin(execution::list(context, fields))),
-    Operation::refused("ListMapRuns"),
-    Operation::served("ListStateMachineAliases", |context, fields| Box::pin(alias::list(context, fields))),
-    Operation::served("ListStateMachineVersions", |context, fields| Box::pin(version::list(context, fields))),
-    Operation::served("ListStateMachines", |context, fields| Box::pin(state_machine::list(context, fields))),
-    Operation::served("ListTagsForResource", |context, fields| Box::pin(tag::list(context, fields))),
-    Operation::served("PublishStateMachineVersion", |context, fields| Box::pin(version::publish(context, fields))),
-    Operation::served("RedriveExecution", |context, fields| Box::pin(execution::redrive(context, fields))),
-    Operation::served("SendTaskFailure", |context, fields| Box::pin(task::fail(context, fields))),
-    Operation::served("SendTaskHeartbeat", |context, fields| Box::pin(task::heartbeat(context, fields))),
-    Operation::served("SendTaskSuccess", |context, fields| Box::pin(task::succeed(context, fields))),
-    Operation::served("StartExecution", |context, fields| Box::pin(execution::start(context, fields))),
-    Operation::served("StartSyncExecution", |context, fields| Box::pin(execution::start_sync(context, fields))),
-    Operation::served("StopExecution", |context, fields| Box::pin(execution::stop(context, fields))),
-    Operation::served("TagResource", |context, fields| Box::pin(tag::tag(context, fields))),
-    Operation::served("TestState", |context, fields| Box::pin(test_state::test(context, fields))),
-    Operation::served("UntagResource", |context, fields| Box::pin(tag::untag(context, fields))),
-    Operation::refused("UpdateMapRun"),
-    Operation::served("UpdateStateMachine", |context, fields| Box::pin(state_machine::update(context, fields))),
-    Operation::served("UpdateStateMachineAlias", |context, fields| Box::pin(alias::update(context, fields))),
-    Operation::served("ValidateStateMachineDefinition", |context, fields| {
-        Box::pin(validation::validate(context, fields))
-    }),
+    Operation::new("GetActivityTask", |context, fields| Box::pin(activity::get_task(context, fields))),
+    Operation::new("GetExecutionHistory", |context, fields| Box::pin(execution_history::get(context, fields))),
+    Operation::new("ListActivities", |context, fields| Box::pin(activity::list(context, fields))),
+    Operation::new("ListExecutions", |context, fields| Box::pin(execution::list(context, fields))),
+    Operation::new("ListMapRuns", |context, fields| Box::pin(map_run::list(context, fields))),
+    Operation::new("ListStateMachineAliases", |context, fields| Box::pin(alias::list(context, fields))),
+    Operation::new("ListStateMachineVersions", |context, fields| Box::pin(version::list(context, fields))),
+    Operation::new("ListStateMachines", |context, fields| Box::pin(state_machine::list(context, fields))),
+    Operation::new("ListTagsForResource", |context, fields| Box::pin(tag::list(context, fields))),
+    Operation::new("PublishStateMachineVersion", |context, fields| Box::pin(version::publish(context, fields))),
+    Operation::new("RedriveExecution", |context, fields| Box::pin(execution::redrive(context, fields))),
+    Operation::new("SendTaskFailure", |context, fields| Box::pin(task::fail(context, fields))),
+    Operation::new("SendTaskHeartbeat", |context, fields| Box::pin(task::heartbeat(context, fields))),
+    Operation::new("SendTaskSuccess", |context, fields| Box::pin(task::succeed(context, fields))),
+    Operation::new("StartExecution", |context, fields| Box::pin(execution::start(context, fields))),
+    Operation::new("StartSyncExecution", |context, fields| Box::pin(execution::start_sync(context, fields))),
+    Operation::new("StopExecution", |context, fields| Box::pin(execution::stop(context, fields))),
+    Operation::new("TagResource", |context, fields| Box::pin(tag::tag(context, fields))),
+    Operation::new("TestState", |context, fields| Box::pin(test_state::test(context, fields))),
+    Operation::new("UntagResource", |context, fields| Box::pin(tag::untag(context, fields))),
+    Operation::new("UpdateMapRun", |context, fields| Box::pin(map_run::update(context, fields))),
+    Operation::new("UpdateStateMachine", |context, fields| Box::pin(state_machine::update(context, fields))),
+    Operation::new("UpdateStateMachineAlias", |context, fields| Box::pin(alias::update(context, fields))),
+    Operation::new("ValidateStateMachineDefinition", |context, fields| Box::pin(validation::validate(context, fields))),
 ];
 
 /// Answers `body` as a request of the operation `name`.
@@ -117,13 +106,7 @@ pub(crate) async fn answer(context: &Context, name: &str, body: &Json) -> Result
             format!("'{name}' is no operation of AWS Step Functions; look at the header X-Amz-Target"),
         ));
     };
-    let Some(handler) = operation.handler else {
-        return Err(Fault::caller(
-            "UnknownOperationException",
-            format!("the operation {name} of AWS Step Functions is not served here yet"),
-        ));
-    };
-    handler(context, Fields::of(body)?).await
+    (operation.handler)(context, Fields::of(body)?).await
 }
 
 /// A page of a listing, with the token of the next where there is one.
@@ -142,10 +125,5 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_names_each_operation_once() {
         assert!(OPERATIONS.windows(2).all(|pair| pair[0].name() < pair[1].name()));
-    }
-
-    #[test]
-    fn the_operations_of_the_first_form_are_served() {
-        assert_eq!(OPERATIONS.iter().filter(|operation| operation.is_served()).count(), 34);
     }
 }

@@ -124,6 +124,51 @@ async fn an_execution_from_creation_to_its_history_over_one_connection() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_map_run_is_described_listed_and_updated() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let definition = json!({ "StartAt": "M", "States": { "M": { "Type": "Map", "Label": "l", "End": true,
+        "ToleratedFailurePercentage": 5, "ItemProcessor": {
+            "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" },
+            "StartAt": "P", "States": { "P": { "Type": "Pass", "End": true } } } } } });
+    let machine = client.machine("m", &definition).await;
+    let start = json!({ "stateMachineArn": machine, "name": "e", "input": "[1,2,3]" });
+    let arn = client.done("StartExecution", start).await["executionArn"].as_str().unwrap().to_owned();
+    server_settled(&mut client, &arn).await;
+
+    let runs = client.done("ListMapRuns", json!({ "executionArn": arn })).await;
+    let run = runs["mapRuns"][0]["mapRunArn"].as_str().unwrap().to_owned();
+    assert_eq!(runs["mapRuns"][0]["stateMachineArn"], format!("{machine}/l"));
+    let described = client.done("DescribeMapRun", json!({ "mapRunArn": run })).await;
+    assert_eq!((&described["status"], &described["executionArn"]), (&json!("SUCCEEDED"), &json!(arn)));
+    assert_eq!((&described["itemCounts"]["total"], &described["executionCounts"]["succeeded"]), (&json!(3), &json!(3)));
+    assert_eq!(described["toleratedFailurePercentage"], 5.0);
+    let children = client.done("ListExecutions", json!({ "mapRunArn": run, "maxResults": 2 })).await;
+    assert!(children["nextToken"].is_string());
+    let child = &children["executions"][0];
+    assert_eq!((&child["mapRunArn"], &child["itemCount"]), (&json!(run), &json!(1)));
+    let child = client.done("DescribeExecution", json!({ "executionArn": child["executionArn"] })).await;
+    assert_eq!(child["mapRunArn"], run);
+    let history = client.done("GetExecutionHistory", json!({ "executionArn": arn })).await;
+    assert_eq!(history["events"][2]["mapStateStartedEventDetails"]["length"], 3);
+    assert_eq!(history["events"][3]["mapRunStartedEventDetails"]["mapRunArn"], run);
+
+    let refused = client.refused("UpdateMapRun", json!({ "mapRunArn": run, "maxConcurrency": 1 })).await;
+    assert_eq!(refused.0, "ValidationException");
+    let bad = json!({ "mapRunArn": run, "maxConcurrency": -1, "toleratedFailurePercentage": 101 });
+    let (code, message) = client.refused("UpdateMapRun", bad).await;
+    assert_eq!(code, "ValidationException");
+    assert!(message.starts_with("2 validation errors detected: Value '-1' at 'maxConcurrency' failed"), "{message}");
+    let (code, _) = client.refused("DescribeMapRun", json!({ "mapRunArn": arn })).await;
+    assert_eq!(code, "InvalidArn");
+    let (code, _) = client.refused("DescribeMapRun", json!({ "mapRunArn": format!("{run}x") })).await;
+    assert_eq!(code, "ResourceNotFound");
+    let both = json!({ "mapRunArn": run, "stateMachineArn": machine });
+    assert_eq!(client.refused("ListExecutions", both).await.0, "ValidationException");
+    server.stop().await;
+}
+
 /// Pass states need no time: this only lets the engine's tasks run.
 async fn server_settled(client: &mut Connection, arn: &str) {
     for _ in 0..1000 {

@@ -28,6 +28,22 @@ impl Definition {
     }
 }
 
+impl Definition {
+    /// The item processor of the Map state `name`, wherever it is, as a definition of its own: what the children of a
+    /// Map Run run.
+    #[must_use]
+    pub fn item_processor(&self, name: &str) -> Option<Self> {
+        let mut found = None;
+        self.visit(&mut |visited| {
+            if let (Kind::Map(map), true) = (&visited.state.kind, &**visited.name == name) {
+                found = Some(map.machine.clone());
+            }
+        });
+        let query_language = self.query_language;
+        found.map(|machine| Self { comment: None, query_language, timeout_seconds: None, machine })
+    }
+}
+
 /// What stands around a machine.
 #[derive(Default)]
 struct Around {

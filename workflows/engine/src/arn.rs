@@ -35,6 +35,17 @@ impl Place {
         self.arn("express", "")
     }
 
+    /// ARN of the EXPRESS execution `name` of the state machine `machine`; `id` tells it from others of its name.
+    pub(crate) fn express(&self, machine: &str, name: &str, id: &str) -> String {
+        self.arn("express", &format!("{machine}:{name}:{id}"))
+    }
+
+    /// What the ARNs of all executions of the state machine `machine` begin with, children of its Map Runs among them.
+    pub(crate) fn executions(&self, machine: &str) -> [String; 3] {
+        [("execution", ":"), ("execution", "/"), ("express", "/")]
+            .map(|(kind, after)| self.arn(kind, &format!("{machine}{after}")))
+    }
+
     fn arn(&self, kind: &str, rest: &str) -> String {
         format!("arn:aws:states:{}:{}:{kind}:{rest}", self.region, self.account)
     }

@@ -5,6 +5,7 @@ mod credential;
 mod ec2;
 mod json;
 mod query;
+pub(crate) mod s3;
 mod service;
 mod transport;
 mod xml;

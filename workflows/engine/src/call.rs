@@ -21,6 +21,17 @@ pub(crate) enum Work {
     Call(AbortHandle),
     /// A child execution.
     Child(Arc<str>),
+    /// A Map Run.
+    Run(Arc<str>),
+}
+
+/// What nobody waits for any more, and what is to be stopped for that.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unwanted {
+    /// A child execution.
+    Child(Arc<str>),
+    /// A Map Run.
+    Run(Arc<str>),
 }
 
 type WorkByExecution = HashMap<Arc<str>, Vec<(TaskId, Work)>>;
@@ -47,28 +58,36 @@ impl Calls {
     /// Forgets a child without stopping it: it has ended.
     pub(crate) fn forget_child(&self, arn: &str, task: TaskId) {
         if let Some(work) = self.work().get_mut(arn) {
-            work.retain(|(of, work)| *of != task || matches!(work, Work::Call(_)));
+            work.retain(|(of, work)| *of != task || !matches!(work, Work::Child(_)));
         }
     }
 
-    /// Ends what goes on for tasks that are not `wanted` any more: calls are dropped, children are answered.
-    pub(crate) fn keep(&self, arn: &str, wanted: impl Fn(TaskId) -> bool) -> Vec<Arc<str>> {
+    /// Forgets a Map Run without stopping it: it has ended.
+    pub(crate) fn forget_run(&self, arn: &str, task: TaskId) {
+        if let Some(work) = self.work().get_mut(arn) {
+            work.retain(|(of, work)| *of != task || !matches!(work, Work::Run(_)));
+        }
+    }
+
+    /// Ends what goes on for tasks that are not `wanted` any more: calls are dropped, children and runs are answered.
+    pub(crate) fn keep(&self, arn: &str, wanted: impl Fn(TaskId) -> bool) -> Vec<Unwanted> {
         let mut all = self.work();
         let Some(work) = all.get_mut(arn) else { return Vec::new() };
-        let mut children = Vec::new();
+        let mut unwanted = Vec::new();
         work.retain_mut(|(task, work)| {
             let wanted = wanted(*task);
             match work {
                 _ if wanted => {}
                 Work::Call(call) => call.abort(),
-                Work::Child(child) => children.push(Arc::clone(child)),
+                Work::Child(child) => unwanted.push(Unwanted::Child(Arc::clone(child))),
+                Work::Run(run) => unwanted.push(Unwanted::Run(Arc::clone(run))),
             }
             wanted
         });
         if work.is_empty() {
             all.remove(arn);
         }
-        children
+        unwanted
     }
 
     /// Drops every call.
@@ -99,9 +118,14 @@ impl Core {
 
     /// Ends what goes on for tasks that are not `wanted` any more.
     pub(crate) fn drop_stale_work(&self, arn: &str, wanted: impl Fn(TaskId) -> bool) {
-        for child in self.calls.keep(arn, wanted) {
-            // As on AWS, whoever stops waiting for a child stops the child.
-            self.soon(move |core| drop(core.deliver(&child, Input::Stop(Failure::default()))));
+        for unwanted in self.calls.keep(arn, wanted) {
+            match unwanted {
+                // As on AWS, whoever stops waiting for a child stops the child.
+                Unwanted::Child(child) => {
+                    self.soon(move |core| drop(core.deliver(&child, Input::Stop(Failure::default()))));
+                }
+                Unwanted::Run(run) => self.stop_run(&run),
+            }
         }
     }
 
@@ -185,7 +209,7 @@ mod tests {
         assert!(calls.keep(&arn, |_| true).is_empty());
         assert_eq!(calls.keep(&arn, |of| of == task(2)), []);
         assert!(call.await.unwrap_err().is_cancelled());
-        assert_eq!(calls.keep(&arn, |_| false), [Arc::from("child")]);
+        assert_eq!(calls.keep(&arn, |_| false), [Unwanted::Child("child".into())]);
         assert!(calls.work().is_empty());
     }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use asl::Definition;
-use execution::{Env, Event, EventKind, Execution, Failure, Input, Millis, Status, TaskId, TaskOrder};
+use execution::{Env, Event, EventKind, Execution, Failure, Input, MapRunOrder, Millis, Status, TaskId, TaskOrder};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -21,6 +21,7 @@ use crate::entropy;
 use crate::express::Awaited;
 use crate::histories::Histories;
 use crate::integration::World;
+use crate::map_run::MapRuns;
 use crate::registry::Machines;
 use crate::store::write;
 use crate::store::{Ended, ExecutionRecord, Records, Ticket, Write, status_name};
@@ -41,6 +42,7 @@ pub(crate) struct Core {
     pub(crate) awaited: Awaited,
     pub(crate) histories: Histories,
     pub(crate) calls: Calls,
+    pub(crate) map_runs: MapRuns,
     pub(crate) world: Arc<World>,
     pub(crate) runtime: Handle,
     pub(crate) me: Weak<Self>,
@@ -74,12 +76,14 @@ pub(crate) struct Live {
 struct Effects {
     arn: Arc<str>,
     orders: Vec<TaskOrder>,
+    runs: Vec<MapRunOrder>,
     /// It was the last step.
     closed: bool,
 }
 
 /// One of the errands, for as long as it lives.
-struct Errand(Arc<AtomicUsize>);
+#[derive(Debug)]
+pub(crate) struct Errand(Arc<AtomicUsize>);
 
 impl Errand {
     fn begin(errands: &Arc<AtomicUsize>) -> Self {
@@ -129,7 +133,7 @@ impl Core {
     /// Lets the execution decide; one whose state machine is being deleted is stopped instead of entering a state.
     pub(crate) fn decide(&self, live: &mut Live, input: Input) -> Vec<Event> {
         let env = || Env { now: self.config.clock.now(), seed: entropy::seed() };
-        if !self.machines.is_deleting(&live.record.identity.state_machine_arn) {
+        if !self.machines.is_deleting(live.record.machine_arn()) {
             return live.execution.step(&live.definition, input, env());
         }
         let mut tried = live.execution.clone();
@@ -173,9 +177,18 @@ impl Core {
             _ => None,
         });
         let orders = scheduled.filter_map(|task| live.execution.order(task)).collect();
+        let started = events.iter().filter_map(|event| match &event.kind {
+            EventKind::MapRunStarted { attempt, .. } | EventKind::MapRunRedriven { attempt, .. } => {
+                Some(TaskId { frame: event.frame, attempt: *attempt })
+            }
+            _ => None,
+        });
+        let runs = started.filter_map(|run| live.execution.map_run(run)).collect();
         let arn = Arc::clone(&live.record.identity.arn);
-        self.drop_stale_work(&arn, |task| live.execution.order(task).is_some());
-        let effects = Effects { arn, orders, closed: live.record.ended.is_some() };
+        self.drop_stale_work(&arn, |task| {
+            live.execution.order(task).is_some() || live.execution.map_run(task).is_some()
+        });
+        let effects = Effects { arn, orders, runs, closed: live.record.ended.is_some() };
         let me = self.me.clone();
         self.records.committer.write_then(writes, move |outcome| {
             if let (Ok(()), Some(core)) = (outcome, me.upgrade()) {
@@ -188,6 +201,9 @@ impl Core {
     fn perform(&self, effects: Effects) {
         for order in effects.orders {
             self.dispatch(&effects.arn, order);
+        }
+        for run in effects.runs {
+            self.run_map(&effects.arn, run, false);
         }
         if effects.closed {
             self.closed(&effects.arn);
@@ -204,7 +220,7 @@ impl Core {
             let live = slot.and_then(|slot| slot.live.lock().ok()?.take());
             if let (Some(core), Some(live)) = (me.upgrade(), live) {
                 core.forget(&live.record.identity.arn);
-                core.finish_deletion(&live.record.identity.state_machine_arn).await;
+                core.finish_deletion(live.record.machine_arn()).await;
             }
         });
     }
@@ -219,6 +235,11 @@ impl Core {
             }
             drop(errand);
         });
+    }
+
+    /// Something that is to be done soon: while it lives the engine is not idle.
+    pub(crate) fn errand(&self) -> Errand {
+        Errand::begin(&self.errands)
     }
 
     /// The current order of a task, where the execution is open and the task is not stale.
@@ -265,6 +286,7 @@ impl Core {
             sleeper.abort();
         }
         self.calls.drop_all();
+        self.map_runs.dismiss();
         self.activities.dismiss();
         self.records.close();
         self.waiters.dismiss();

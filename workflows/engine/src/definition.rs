@@ -1,26 +1,18 @@
-//! What the engine makes of a definition's text: the language's own problems, and what this engine does not run yet.
+//! What the engine makes of a definition's text: the language's own problems, and those of resources and processors.
 
 use std::sync::Arc;
 
-use asl::{Code, Definition, Diagnostic, ExecutionType, Kind, Machine, Map, ProcessorMode, State};
+use asl::{Code, Definition, Diagnostic, ExecutionType, Kind, Machine, ProcessorMode, State};
 
 use crate::exception::Error;
 use crate::integration;
 
-/// Every problem of a definition; what this engine does not run yet is a warning, since AWS accepts it.
+/// Every problem of a definition.
 pub(crate) fn check(text: &str) -> Vec<Diagnostic> {
-    let (definition, mut diagnostics) = read(text);
-    if let Some(definition) = &definition {
-        let warning = |(location, lack): (String, &str)| {
-            let message = format!("AWS accepts this; this engine does not run it yet: {lack}");
-            Diagnostic::warning(Code::SchemaValidationFailed, message, location)
-        };
-        diagnostics.extend(lacking(definition).into_iter().map(warning));
-    }
-    diagnostics
+    read(text).1
 }
 
-/// The definition, where it has no errors as one of this type and this engine runs all of it.
+/// The definition, where it has no errors as one of this type.
 ///
 /// # Errors
 /// `InvalidDefinition`, with every reason.
@@ -33,13 +25,7 @@ pub(crate) fn accept(text: &str, kind: ExecutionType) -> Result<Arc<Definition>,
             return Err(refusal(&problems));
         }
     }
-    let lacking = lacking(&definition);
-    if lacking.is_empty() {
-        return Ok(Arc::new(definition));
-    }
-    let lacking = lacking.iter().map(|(location, lack)| format!("{lack} at {location}"));
-    let reasons = lacking.collect::<Vec<_>>().join(", ");
-    Err(Error::InvalidDefinition(format!("AWS accepts this definition; this engine does not run it yet: {reasons}")))
+    Ok(Arc::new(definition))
 }
 
 /// The state of a definition that is to be tried: the one that `name` names, or the only one, where the text is a
@@ -74,9 +60,28 @@ fn checked(mut parsed: asl::Parsed) -> (Option<Definition>, Vec<Diagnostic>) {
     if let Some(definition) = &parsed.definition {
         parsed.diagnostics.extend(evaluate::check(definition));
         parsed.diagnostics.extend(unknown_resources(definition));
+        parsed.diagnostics.extend(express_processors(definition));
     }
     let usable = !parsed.diagnostics.iter().any(Diagnostic::is_error);
     (parsed.definition.filter(|_| usable), parsed.diagnostics)
+}
+
+/// What EXPRESS children of a Map Run may not do.
+fn express_processors(definition: &Definition) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    definition.visit(&mut |visited| {
+        let Kind::Map(map) = &visited.state.kind else { return };
+        if (map.mode, map.execution_type) != (ProcessorMode::Distributed, ExecutionType::Express) {
+            return;
+        }
+        let processor = definition.item_processor(visited.name);
+        for diagnostic in processor.iter().flat_map(asl::check_express) {
+            let location = diagnostic.location.unwrap_or_default();
+            let location = format!("{}/ItemProcessor{location}", visited.location);
+            found.push(Diagnostic::error(diagnostic.code, diagnostic.message, location));
+        }
+    });
+    found
 }
 
 /// Tasks whose integration does not exist.
@@ -94,32 +99,6 @@ fn unknown_resources(definition: &Definition) -> Vec<Diagnostic> {
         }
     });
     found
-}
-
-/// What is good language but would not run here as on AWS: where it stands, and what to do.
-fn lacking(definition: &Definition) -> Vec<(String, &'static str)> {
-    let mut found = Vec::new();
-    visit(&definition.machine, "", &mut |state, location| {
-        if let Kind::Map(map) = &state.kind {
-            found.extend(lacking_in_map(map).map(|(field, lack)| (format!("{location}/{field}"), lack)));
-        }
-    });
-    found
-}
-
-/// Fields of a Map that are not run yet, each with its remedy.
-fn lacking_in_map(map: &Map) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let fields = [
-        (
-            map.mode == ProcessorMode::Distributed,
-            "ItemProcessor/ProcessorConfig",
-            "a Map in Mode DISTRIBUTED; use Mode INLINE",
-        ),
-        (map.item_reader.is_some(), "ItemReader", "ItemReader; give the items in the input (ItemsPath or Items)"),
-        (map.item_batcher.is_some(), "ItemBatcher", "ItemBatcher; let each iteration take one item"),
-        (map.result_writer.is_some(), "ResultWriter", "ResultWriter; take the results from the Map state's output"),
-    ];
-    fields.into_iter().filter(|(there, ..)| *there).map(|(_, field, lack)| (field, lack))
 }
 
 /// Visits the states of a machine and of those inside it, with their locations.
@@ -143,53 +122,17 @@ fn visit(machine: &Machine, at: &str, act: &mut dyn FnMut(&State, &str)) {
 mod tests {
     use super::*;
 
-    fn map(mode: &str, fields: &str) -> String {
-        format!(
-            r#"{{"StartAt":"Each","States":{{"Each":{{"Type":"Map","End":true{fields},"ItemProcessor":{{
-                "ProcessorConfig":{{{mode}}},"StartAt":"P","States":{{"P":{{"Type":"Pass","End":true}}}}}}}}}}}}"#
-        )
-    }
-
-    const DISTRIBUTED: &str = r#""Mode":"DISTRIBUTED","ExecutionType":"STANDARD""#;
-
     #[test]
-    fn a_distributed_map_is_refused_and_not_run_inline() {
-        let refused = accept(&map(DISTRIBUTED, ""), ExecutionType::Standard).unwrap_err().to_string();
-        let wanted = "AWS accepts this definition; this engine does not run it yet: a Map in Mode DISTRIBUTED; use \
-                      Mode INLINE at /States/Each/ItemProcessor/ProcessorConfig";
-        assert!(refused.contains(wanted), "{refused}");
-        assert!(accept(&map(r#""Mode":"INLINE""#, ""), ExecutionType::Standard).is_ok());
-    }
-
-    #[test]
-    fn every_lacking_field_is_named_at_once() {
-        let reader =
-            r#","ItemReader":{"Resource":"arn:aws:states:::s3:getObject","Parameters":{"Bucket":"b","Key":"k"}}"#;
-        let batcher = r#","ItemBatcher":{"MaxItemsPerBatch":10}"#;
-        let writer = r#","ResultWriter":{"Resource":"arn:aws:states:::s3:putObject","Parameters":{"Bucket":"b"}}"#;
-        let refused = accept(&map(DISTRIBUTED, &format!("{reader}{batcher}{writer}")), ExecutionType::Standard)
-            .unwrap_err()
-            .to_string();
-        for field in ["ProcessorConfig", "ItemReader", "ItemBatcher", "ResultWriter"] {
-            assert!(refused.contains(&format!("/States/Each/{field}")) || field == "ProcessorConfig", "{refused}");
-        }
-    }
-
-    #[test]
-    fn validation_judges_the_language_and_warns() {
-        let found = check(&map(DISTRIBUTED, ""));
-        let warning = found.iter().find(|diagnostic| diagnostic.message.contains("DISTRIBUTED")).unwrap();
-        assert!(!warning.is_error() && warning.message.starts_with("AWS accepts this"), "{warning}");
-        assert!(!found.iter().any(Diagnostic::is_error));
-    }
-
-    #[test]
-    fn a_distributed_map_inside_another_state_is_found() {
-        let inner = map(DISTRIBUTED, "");
-        let text = format!(
-            r#"{{"StartAt":"Both","States":{{"Both":{{"Type":"Parallel","End":true,"Branches":[{inner}]}}}}}}"#
-        );
-        let refused = accept(&text, ExecutionType::Standard).unwrap_err().to_string();
-        assert!(refused.contains("/States/Both/Branches[0]/States/Each/"), "{refused}");
+    fn express_children_wait_for_nobody() {
+        let definition = |kind: &str| {
+            format!(
+                r#"{{"StartAt":"Each","States":{{"Each":{{"Type":"Map","End":true,"ItemProcessor":{{
+                    "ProcessorConfig":{{"Mode":"DISTRIBUTED","ExecutionType":"{kind}"}},"StartAt":"T","States":{{
+                    "T":{{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage.waitForTaskToken","End":true}}}}}}}}}}}}"#
+            )
+        };
+        assert!(accept(&definition("STANDARD"), ExecutionType::Standard).is_ok());
+        let refused = accept(&definition("EXPRESS"), ExecutionType::Standard).unwrap_err().to_string();
+        assert!(refused.contains("at /States/Each/ItemProcessor/States/T/Resource"), "{refused}");
     }
 }

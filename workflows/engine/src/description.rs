@@ -155,6 +155,10 @@ pub struct AliasChange {
 pub struct ExecutionStateMachine {
     /// ARN of the machine, whatever version was started.
     pub arn: Arc<str>,
+    /// The Map Run that started the execution: then the definition is the item processor of its Map state.
+    pub map_run_arn: Option<Arc<str>>,
+    /// The label of that Map state.
+    pub label: Option<Arc<str>>,
     /// Its name.
     pub name: Arc<str>,
     /// The definition's text.
@@ -298,6 +302,10 @@ pub struct ExecutionDescription {
     pub redrive_date: Option<Millis>,
     /// Why it cannot be redriven; absent where it can, and in listings.
     pub redrive_obstacle: Option<String>,
+    /// The Map Run that started it.
+    pub map_run_arn: Option<Arc<str>>,
+    /// Items that it has of the Map Run.
+    pub item_count: Option<u64>,
     /// Its input; absent in listings.
     pub input: Option<Value>,
     /// The input's text, where it is not compact.
@@ -349,4 +357,81 @@ pub struct ActivityTask {
     pub token: Arc<str>,
     /// The task's input.
     pub input: Value,
+}
+
+/// Where a Map Run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the API's")]
+pub enum MapRunStatus {
+    Running,
+    Succeeded,
+    Failed,
+    Aborted,
+}
+
+/// What `DescribeMapRun` answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MapRunDescription {
+    /// The run's ARN.
+    pub arn: Arc<str>,
+    /// ARN of the execution of its Map state.
+    pub execution_arn: Arc<str>,
+    /// ARN of what its children are executions of: the state machine's with the Map state's label.
+    pub state_machine_arn: Arc<str>,
+    /// Where it stands.
+    pub status: MapRunStatus,
+    /// When it was started.
+    pub start_date: Millis,
+    /// When it ended; absent while it runs.
+    pub stop_date: Option<Millis>,
+    /// Children at once; 0 where the definition says nothing.
+    pub max_concurrency: u64,
+    /// Failed items that are tolerated, in percent.
+    pub tolerated_failure_percentage: f64,
+    /// Failed items that are tolerated.
+    pub tolerated_failure_count: u64,
+    /// Its items.
+    pub items: MapRunCounts,
+    /// Its children.
+    pub executions: MapRunCounts,
+    /// How often it was redriven.
+    pub redrive_count: u32,
+    /// When it was last redriven.
+    pub redrive_date: Option<Millis>,
+}
+
+/// Items or children of a Map Run by where they stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MapRunCounts {
+    /// Not started.
+    pub pending: u64,
+    /// Started and not ended.
+    pub running: u64,
+    /// Ended well.
+    pub succeeded: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Timed out.
+    pub timed_out: u64,
+    /// Aborted.
+    pub aborted: u64,
+    /// All that are known.
+    pub total: u64,
+    /// Those whose results were written by a `ResultWriter`.
+    pub results_written: u64,
+    /// Those that failed and cannot be redriven.
+    pub failures_not_redrivable: u64,
+    /// Those that failed before the last redrive and are still to go on.
+    pub pending_redrive: u64,
+}
+
+/// What `UpdateMapRun` changes; what is absent stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MapRunChange {
+    /// Children at once; 0 means no limit but the engine's.
+    pub max_concurrency: Option<u64>,
+    /// Failed items that are tolerated, in percent.
+    pub tolerated_failure_percentage: Option<f64>,
+    /// Failed items that are tolerated.
+    pub tolerated_failure_count: Option<u64>,
 }

@@ -12,8 +12,8 @@ use crate::clock::Clock;
 use crate::core::Core;
 use crate::definition;
 use crate::description::{
-    Activity, ActivityTask, ExecutionDescription, Given, NewStateMachine, SavedStateMachine, Started, StateMachine,
-    StateMachineChange, Tag,
+    Activity, ActivityTask, ExecutionDescription, Given, MapRunChange, MapRunDescription, NewStateMachine,
+    SavedStateMachine, Started, StateMachine, StateMachineChange, Tag,
 };
 use crate::exception::Error;
 use crate::express::SyncExecution;
@@ -117,8 +117,7 @@ impl Engine {
         self.core.records.committer.write(vec![clock]).durable().await.map_err(OpenError::Write)
     }
 
-    /// Every problem of a definition's text: language, expressions and resources; as a warning, what AWS accepts and
-    /// this engine does not run yet.
+    /// Every problem of a definition's text: language, expressions and resources.
     #[must_use]
     pub fn validate(text: &str) -> Vec<Diagnostic> {
         definition::check(text)
@@ -251,6 +250,51 @@ impl Engine {
         status: Option<Status>,
     ) -> Result<Vec<ExecutionDescription>, Error> {
         self.core.list(machine_arn, status)
+    }
+
+    /// ARNs of the children of a Map Run that are `wanted`, newest first. There may be a million: what else there is to
+    /// say of one, [`Engine::summarize_execution`] says.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ResourceNotFound`.
+    pub fn list_map_run_executions(
+        &self,
+        map_run_arn: &str,
+        wanted: &dyn Fn(&ExecutionDescription) -> bool,
+    ) -> Result<Vec<Arc<str>>, Error> {
+        self.core.list_children(map_run_arn, wanted)
+    }
+
+    /// An execution by its ARN, without its input and its output.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ExecutionDoesNotExist`.
+    pub fn summarize_execution(&self, arn: &str) -> Result<ExecutionDescription, Error> {
+        Ok(crate::lifecycle::summary(&self.core.record(arn)?))
+    }
+
+    /// A Map Run by its ARN.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ResourceNotFound`.
+    pub fn describe_map_run(&self, arn: &str) -> Result<MapRunDescription, Error> {
+        self.core.describe_map_run(arn)
+    }
+
+    /// The Map Runs of an execution, newest first.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ExecutionDoesNotExist`.
+    pub fn list_map_runs(&self, execution_arn: &str) -> Result<Vec<MapRunDescription>, Error> {
+        self.core.list_map_runs(execution_arn)
+    }
+
+    /// Changes the settings of a Map Run that goes on, durably.
+    ///
+    /// # Errors
+    /// `InvalidArn`, `ResourceNotFound`, `ValidationException` where it has ended.
+    pub async fn update_map_run(&self, arn: &str, change: MapRunChange) -> Result<(), Error> {
+        self.core.update_map_run(arn, change).await
     }
 
     /// The whole journal of an execution, with the decisions that the API does not show.

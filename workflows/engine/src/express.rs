@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use asl::ExecutionType;
 use execution::{Failure, Limits, Millis, Status};
 
 use crate::core::Core;
@@ -121,10 +120,10 @@ impl Core {
         input: Given,
     ) -> Result<SyncExecution, Error> {
         let start = self.prepare(machine_arn, name, input, None)?;
-        if start.target.machine.kind != ExecutionType::Express {
+        let arn = Arc::clone(&start.record.identity.arn);
+        if !is_express(&arn) {
             return Err(not_supported());
         }
-        let arn = Arc::clone(&start.arn);
         *self.awaited.lock().entry(Arc::clone(&arn)).or_default() += 1;
         let started = SyncExecution { core: self.me.clone(), arn };
         let (_, ticket) = self.place(start)?;

@@ -20,14 +20,18 @@ mod express;
 mod histories;
 mod idle;
 mod integration;
+mod items;
 mod lifecycle;
 mod machine;
+mod map_run;
 mod recovery;
 mod redrive;
 mod registry;
 mod store;
 mod tag;
 mod task;
+#[cfg(test)]
+mod test_s3;
 #[cfg(test)]
 mod test_server;
 mod timer;
@@ -39,8 +43,9 @@ mod waiter;
 pub use clock::Clock;
 pub use description::{
     Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, Given, MachineStatus,
-    NewStateMachine, NewStateMachineAlias, Publish, Revision, Route, SavedStateMachine, Started, StateMachine,
-    StateMachineAlias, StateMachineChange, StateMachineVersion, Tag, VariableReferences,
+    MapRunChange, MapRunCounts, MapRunDescription, MapRunStatus, NewStateMachine, NewStateMachineAlias, Publish,
+    Revision, Route, SavedStateMachine, Started, StateMachine, StateMachineAlias, StateMachineChange,
+    StateMachineVersion, Tag, VariableReferences,
 };
 pub use engine::{Config, Engine, OpenError};
 pub use exception::Error;

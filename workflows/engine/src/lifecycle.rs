@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, MutexGuard};
 
-use asl::{ExecutionType, Value};
+use asl::{Definition, ExecutionType, Value};
 use execution::{Event, EventKind, Execution, Failure, Identity, Input, Millis, Status};
 
 use crate::alias::Target;
@@ -13,17 +13,16 @@ use crate::description::{ExecutionDescription, ExecutionStateMachine, Given, Rev
 use crate::entropy;
 use crate::exception::Error;
 use crate::express;
-use crate::store::{Digest, ExecutionRecord, Origin, Ticket, digest, write};
+use crate::store::{ExecutionRecord, Origin, Ticket, digest, write};
 
 /// An execution that is to be started.
 pub(crate) struct Start {
-    pub(crate) target: Target,
-    pub(crate) arn: Arc<str>,
-    name: Arc<str>,
-    input: Value,
-    text: Option<Arc<str>>,
-    digest: Digest,
-    origin: Option<Origin>,
+    /// Its record, but for its number.
+    pub(crate) record: ExecutionRecord,
+    pub(crate) definition: Arc<Definition>,
+    pub(crate) input: Value,
+    /// The input as it was written, where that is not how it would be written here.
+    pub(crate) text: Option<Arc<str>>,
 }
 
 impl Core {
@@ -72,7 +71,7 @@ impl Core {
                  less than or equal to {most}"
             )));
         }
-        let machine = &target.machine;
+        let Target { machine, version_arn, alias_arn } = target;
         let arn = match machine.kind {
             ExecutionType::Standard => self.place.execution(&machine.name, &name),
             // Each is another: a name is not used up.
@@ -81,7 +80,28 @@ impl Core {
                 format!("{}:{suffix}", self.place.express_of(&machine.name, &name))
             }
         };
-        Ok(Start { target, arn: arn.into(), name: name.into(), input, text: written, digest: digest(&text), origin })
+        let identity = Identity {
+            arn: arn.into(),
+            name: name.into(),
+            role_arn: Arc::clone(&machine.role_arn),
+            state_machine_arn: Arc::clone(&machine.arn),
+            state_machine_name: Arc::clone(&machine.name),
+        };
+        let record = ExecutionRecord {
+            number: 0,
+            identity,
+            definition: digest(&machine.definition),
+            input: digest(&text),
+            start_date: self.config.clock.now(),
+            ended: None,
+            origin,
+            version_arn,
+            alias_arn,
+            revision: Some(Revision::from(&*machine)),
+            redrives: None,
+            child: None,
+        };
+        Ok(Start { record, definition: Arc::clone(&machine.parsed), input, text: written })
     }
 
     /// Begins the execution in a place of its own, or finds the one that has it.
@@ -90,7 +110,7 @@ impl Core {
             let slot = Arc::new(Slot::default());
             // Whoever finds the place waits for what becomes of it.
             let Ok(mut live) = slot.live.lock() else { continue };
-            let found = match self.open().entry(Arc::clone(&start.arn)) {
+            let found = match self.open().entry(Arc::clone(&start.record.identity.arn)) {
                 Entry::Occupied(open) => Some(Arc::clone(open.get())),
                 Entry::Vacant(free) => {
                     free.insert(Arc::clone(&slot));
@@ -98,84 +118,64 @@ impl Core {
                 }
             };
             let Some(found) = found else { return self.begin(&mut live, start) };
-            let Ok(open) = found.live.lock() else { return Err(Error::ExecutionAlreadyExists(start.arn.to_string())) };
+            let Ok(open) = found.live.lock() else { return Err(already_exists(&start.record)) };
             // `None`: it has just ended, or could not start. Look again.
             if let Some(open) = open.as_ref() {
-                return self.found(&open.record, &start);
+                return self.found(&open.record, &start.record);
             }
         }
     }
 
     /// Begins the execution, unless its name is used up.
     fn begin(&self, place: &mut MutexGuard<'_, Option<Live>>, start: Start) -> Result<(Started, Ticket), Error> {
-        match self.records.execution(&start.arn) {
+        let arn = Arc::clone(&start.record.identity.arn);
+        match self.records.execution(&arn) {
             Ok(None) => {}
             used => {
-                self.open().remove(&start.arn);
+                self.open().remove(&arn);
                 return match used? {
-                    Some(record) => self.found(&record, &start),
-                    None => Err(Error::ExecutionDoesNotExist(start.arn.to_string())),
+                    Some(record) => self.found(&record, &start.record),
+                    None => Err(Error::ExecutionDoesNotExist(arn.to_string())),
                 };
             }
         }
-        let mut live = self.new_live(&start);
+        let mut live = self.new_live(start);
         let events = self.decide(&mut live, Input::Advance);
         live.record.start_date = live.execution.started_at().unwrap_or(live.record.start_date);
         let mut writes = write::execution(&live.record).to_vec();
         writes.extend(self.writes(&mut live, &events));
         let ticket = self.commit(&live, &events, writes);
-        let started = Started { arn: start.arn, start_date: live.record.start_date };
+        let started = Started { arn, start_date: live.record.start_date };
         **place = Some(live);
         Ok((started, ticket))
     }
 
-    fn new_live(&self, start: &Start) -> Live {
-        let Target { machine, version_arn, alias_arn } = &start.target;
-        let identity = Identity {
-            arn: Arc::clone(&start.arn),
-            name: Arc::clone(&start.name),
-            role_arn: Arc::clone(&machine.role_arn),
-            state_machine_arn: Arc::clone(&machine.arn),
-            state_machine_name: Arc::clone(&machine.name),
-        };
-        let record = ExecutionRecord {
-            number: self.take_number(),
-            identity: identity.clone(),
-            definition: digest(&machine.definition),
-            input: start.digest,
-            start_date: self.config.clock.now(),
-            ended: None,
-            origin: start.origin.clone(),
-            version_arn: version_arn.clone(),
-            alias_arn: alias_arn.clone(),
-            revision: Some(Revision::from(&**machine)),
-            redrives: None,
-        };
-        Live {
-            execution: Execution::new(identity, start.input.clone(), self.limits(&start.arn))
-                .written(start.text.clone()),
-            definition: Arc::clone(&machine.parsed),
-            record,
-            written: 0,
-            due: None,
-        }
+    fn new_live(&self, start: Start) -> Live {
+        let Start { mut record, definition, input, text } = start;
+        record.number = self.take_number();
+        let item = record.child.as_ref().and_then(|child| child.map_item(&input));
+        let limits = self.limits(&record.identity.arn);
+        let execution = Execution::new(record.identity.clone(), input, limits).written(text).with_map_item(item);
+        Live { execution, definition, record, written: 0, due: None }
     }
 
     /// The request names an execution that is there: the same one while it runs, or once more the same task's.
-    fn found(&self, record: &ExecutionRecord, start: &Start) -> Result<(Started, Ticket), Error> {
+    fn found(&self, record: &ExecutionRecord, start: &ExecutionRecord) -> Result<(Started, Ticket), Error> {
         let same_task = record.origin.is_some() && record.origin == start.origin;
-        let same_request = record.ended.is_none() && record.input == start.digest;
+        let same_request = record.ended.is_none() && record.input == start.input;
         if !same_task && !same_request {
-            return Err(Error::ExecutionAlreadyExists(start.arn.to_string()));
+            return Err(already_exists(start));
         }
         // Behind the commit that began it.
         let ticket = self.records.committer.write(Vec::new());
-        Ok((Started { arn: Arc::clone(&start.arn), start_date: record.start_date }, ticket))
+        Ok((Started { arn: Arc::clone(&start.identity.arn), start_date: record.start_date }, ticket))
     }
 
     /// Stops an execution; answers when it ended.
     pub(crate) async fn stop(&self, arn: &str, failure: Failure) -> Result<Millis, Error> {
-        arn::resource(arn, "execution")?;
+        if arn::resource(arn, "execution").is_err() {
+            self.record(arn)?;
+        }
         // One that ends just now gives no ticket: wait for its end all the same.
         let ticket = self.deliver(arn, Input::Stop(failure));
         ticket.unwrap_or_else(|| self.records.committer.write(Vec::new())).durable().await?;
@@ -183,8 +183,12 @@ impl Core {
         Ok(record.ended.map_or(record.start_date, |ended| ended.at))
     }
 
+    /// An execution's record. Of EXPRESS executions only the children of Map Runs have one.
     pub(crate) fn record(&self, arn: &str) -> Result<ExecutionRecord, Error> {
-        arn::resource(arn, "execution")?;
+        if let Err(wrong) = arn::resource(arn, "execution") {
+            let found = arn::resource(arn, "express").is_ok().then(|| self.records.execution(arn)).transpose()?;
+            return found.flatten().ok_or(wrong);
+        }
         self.records.execution(arn)?.ok_or_else(|| Error::ExecutionDoesNotExist(arn.to_owned()))
     }
 
@@ -212,11 +216,22 @@ impl Core {
     pub(crate) fn machine_of(&self, arn: &str) -> Result<ExecutionStateMachine, Error> {
         let record = self.record(arn)?;
         let identity = record.identity;
-        let present = || self.machines.find(&identity.state_machine_arn);
+        let present = || self.machines.find(identity.state_machine_arn.split('/').next().unwrap_or_default());
         let definition = self.records.definition(&record.definition)?;
         let parsed = asl::parse(&definition).definition;
+        let child = record.child.as_ref();
+        let (parsed, definition) = match child {
+            Some(child) => (
+                parsed.and_then(|parsed| parsed.item_processor(&child.state)),
+                processor_text(&definition, &child.state).unwrap_or(definition),
+            ),
+            None => (parsed, definition),
+        };
+        let label = identity.state_machine_name.split_once('/').map(|(_, label)| label.into());
         Ok(ExecutionStateMachine {
             variable_references: parsed.as_ref().map(evaluate::variable_references).unwrap_or_default(),
+            map_run_arn: child.map(|child| Arc::clone(&child.map_run)),
+            label: label.filter(|_| child.is_some()),
             definition,
             revision: record.revision.or_else(|| Some(Revision::from(&*present()?))).unwrap_or_default(),
             arn: identity.state_machine_arn,
@@ -267,8 +282,28 @@ impl Core {
     }
 }
 
+fn already_exists(record: &ExecutionRecord) -> Error {
+    Error::ExecutionAlreadyExists(record.identity.arn.to_string())
+}
+
+/// The text of the item processor of the Map state `state`, wherever it is in the definition `text`.
+fn processor_text(text: &str, state: &str) -> Option<Arc<str>> {
+    fn find<'v>(value: &'v Value, state: &str) -> Option<&'v Value> {
+        if let Some(map) = value.get("States").and_then(|states| states.get(state)) {
+            return map.get("ItemProcessor").or_else(|| map.get("Iterator"));
+        }
+        match value {
+            Value::Object(members) => members.values().find_map(|member| find(member, state)),
+            Value::Array(items) => items.iter().find_map(|item| find(item, state)),
+            _ => None,
+        }
+    }
+    let whole = Value::parse(text).ok()?;
+    Some(find(&whole, state)?.to_string().into())
+}
+
 /// What an execution's record alone says.
-fn summary(record: &ExecutionRecord) -> ExecutionDescription {
+pub(crate) fn summary(record: &ExecutionRecord) -> ExecutionDescription {
     ExecutionDescription {
         arn: Arc::clone(&record.identity.arn),
         name: Arc::clone(&record.identity.name),
@@ -282,6 +317,8 @@ fn summary(record: &ExecutionRecord) -> ExecutionDescription {
         redrive_count: record.redrives.as_ref().map_or(0, |redrives| redrives.count),
         redrive_date: record.redrives.as_ref().map(|redrives| redrives.last),
         redrive_obstacle: None,
+        map_run_arn: record.child.as_ref().map(|child| Arc::clone(&child.map_run)),
+        item_count: record.child.as_ref().map(|child| child.items),
         input: None,
         input_text: None,
         output: None,

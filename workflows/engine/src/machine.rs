@@ -204,7 +204,8 @@ impl Core {
 
     fn has_open_execution(&self, machine: &str) -> bool {
         let Some(machine) = self.machines.find(machine) else { return false };
-        let prefixes = [self.place.execution(&machine.name, ""), self.place.express_of(&machine.name, "")];
+        let [executions, children, express_children] = self.place.executions(&machine.name);
+        let prefixes = [executions, children, express_children, self.place.express_of(&machine.name, "")];
         self.open().keys().any(|arn| prefixes.iter().any(|prefix| arn.starts_with(prefix)))
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use asl::Definition;
-use execution::{Command, EventKind, Execution, Input, Millis, TaskOrder};
+use execution::{Command, EventKind, Execution, Input, MapRunOrder, Millis, TaskOrder};
 use tokio::runtime::Handle;
 
 use crate::activity::Activities;
@@ -19,8 +19,9 @@ use crate::express::Awaited;
 use crate::histories::Histories;
 use crate::integration::World;
 use crate::machine;
+use crate::map_run::{self, MapRuns};
 use crate::registry::Machines;
-use crate::store::{ClockRecord, Digest, Records, StoreError, write};
+use crate::store::{ClockRecord, Digest, ExecutionRecord, Records, StoreError, write};
 use crate::timer::Timers;
 use crate::version;
 use crate::waiter::Waiters;
@@ -43,6 +44,7 @@ pub(crate) async fn open_over(mut config: Config, records: Records) -> Result<Ar
     core.forget_ended()?;
     let orders = core.load_executions()?;
     core.continue_executions(orders);
+    core.end_orphaned_runs().await.map_err(OpenError::Write)?;
     for machine in core.machines.list() {
         core.finish_deletion(&machine.arn).await;
     }
@@ -117,6 +119,7 @@ fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
         awaited: Awaited::default(),
         histories: Histories::default(),
         calls: Calls::default(),
+        map_runs: MapRuns::default(),
         world,
         runtime: Handle::current(),
         me: me.clone(),
@@ -127,21 +130,32 @@ fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
     }))
 }
 
-/// What the executions wanted of the world when the server stopped.
-type Outstanding = Vec<(Arc<str>, Vec<TaskOrder>)>;
+/// What an execution wanted of the world when the server stopped.
+struct Outstanding {
+    arn: Arc<str>,
+    orders: Vec<TaskOrder>,
+    runs: Vec<MapRunOrder>,
+}
+
+/// Definitions that were read, by the digests of their texts; of item processors also by their Map states.
+pub(crate) type Definitions = HashMap<(Digest, Option<Arc<str>>), Arc<Definition>>;
 
 impl Core {
     /// Replays every open execution.
-    fn load_executions(&self) -> Result<Outstanding, StoreError> {
+    fn load_executions(&self) -> Result<Vec<Outstanding>, StoreError> {
         let mut definitions = HashMap::new();
         let mut outstanding = Vec::new();
         for arn in self.records.open_executions()? {
             let live = self.replay(&arn, &mut definitions)?;
-            let orders = live.execution.outstanding().into_iter().filter_map(|command| match command {
-                Command::Perform(order) => Some(order),
-                Command::WakeAt(_) => None,
-            });
-            outstanding.push((Arc::clone(&arn), orders.collect()));
+            let (mut orders, mut runs) = (Vec::new(), Vec::new());
+            for command in live.execution.outstanding() {
+                match command {
+                    Command::Perform(order) => orders.push(order),
+                    Command::Run(run) => runs.push(run),
+                    Command::WakeAt(_) => {}
+                }
+            }
+            outstanding.push(Outstanding { arn: Arc::clone(&arn), orders, runs });
             self.timers.change(&arn, None, live.due);
             self.open().insert(arn, Arc::new(Slot { live: Mutex::new(Some(live)) }));
         }
@@ -149,42 +163,59 @@ impl Core {
     }
 
     /// An execution as its journal tells it.
-    pub(crate) fn replay(
-        &self,
-        arn: &str,
-        definitions: &mut HashMap<Digest, Arc<Definition>>,
-    ) -> Result<Live, StoreError> {
+    pub(crate) fn replay(&self, arn: &str, definitions: &mut Definitions) -> Result<Live, StoreError> {
         let missing = |space| StoreError::Missing { space, key: arn.to_owned() };
         let record = self.records.execution(arn)?.ok_or_else(|| missing("executions"))?;
         let events = self.records.journal(record.number)?;
         let Some(EventKind::ExecutionStarted { input, .. }) = events.first().map(|event| &event.kind) else {
             return Err(missing("journal"));
         };
-        let mut execution = Execution::new(record.identity.clone(), input.clone(), self.limits(arn));
+        let item = record.child.as_ref().and_then(|child| child.map_item(input));
+        let execution = Execution::new(record.identity.clone(), input.clone(), self.limits(arn));
+        let mut execution = execution.with_map_item(item);
         for event in &events {
             execution.apply(event);
             self.config.clock.not_before(event.at);
         }
-        let definition = match definitions.get(&record.definition) {
-            Some(definition) => Arc::clone(definition),
-            None => {
-                let text = self.records.definition(&record.definition)?;
-                let definition = machine::parse_stored(&text, arn)?;
-                definitions.insert(record.definition, Arc::clone(&definition));
-                definition
-            }
-        };
+        let definition = self.definition_of(&record, definitions)?;
         let due = execution.due();
         Ok(Live { execution, definition, record, written: events.len() as u64, due })
     }
 
+    /// The definition that an execution runs.
+    fn definition_of(
+        &self,
+        record: &ExecutionRecord,
+        definitions: &mut Definitions,
+    ) -> Result<Arc<Definition>, StoreError> {
+        let key = (record.definition, record.child.as_ref().map(|child| Arc::clone(&child.state)));
+        if let Some(definition) = definitions.get(&key) {
+            return Ok(Arc::clone(definition));
+        }
+        let arn = &record.identity.arn;
+        let whole = match definitions.get(&(record.definition, None)) {
+            Some(whole) => Arc::clone(whole),
+            None => machine::parse_stored(&self.records.definition(&record.definition)?, arn)?,
+        };
+        definitions.insert((record.definition, None), Arc::clone(&whole));
+        let Some(child) = &record.child else { return Ok(whole) };
+        let missing = || StoreError::Missing { space: "definitions", key: arn.to_string() };
+        let processor = map_run::child::definition(&whole, &child.state, child.express).ok_or_else(missing)?;
+        let processor = Arc::new(processor);
+        definitions.insert(key, Arc::clone(&processor));
+        Ok(processor)
+    }
+
     /// Lets every execution go on: what was left undone, then what it waited for. All are open before the first goes
     /// on, since one may wait for another.
-    fn continue_executions(&self, outstanding: Outstanding) {
-        for (arn, orders) in outstanding {
+    fn continue_executions(&self, outstanding: Vec<Outstanding>) {
+        for Outstanding { arn, orders, runs } in outstanding {
             self.deliver(&arn, Input::Advance);
             for order in orders {
                 self.dispatch(&arn, order);
+            }
+            for run in runs {
+                self.run_map(&arn, run, true);
             }
         }
     }

@@ -23,8 +23,26 @@ const MOST: u32 = 1000;
 const TOKENS: usize = 10;
 const TOKEN_AGE: Millis = 15 * MINUTE;
 
+/// Who opens an execution again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Redrive {
+    /// A caller, whose token it may be.
+    Caller(Option<Arc<str>>),
+    /// The redrive of its Map Run of this number.
+    Run(u32),
+}
+
+impl Redrive {
+    const fn token(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Caller(token) => token.as_ref(),
+            Self::Run(_) => None,
+        }
+    }
+}
+
 /// What came of a try to open an execution again.
-enum Tried {
+pub(crate) enum Tried {
     /// It was redriven at this time, now or by an earlier request of the same token.
     Redriven(Millis, Ticket),
     /// It has ended and is being closed: after this, try again.
@@ -35,8 +53,13 @@ impl Core {
     /// Opens an execution again; answers once that is durable.
     pub(crate) async fn redrive(&self, arn: &str, token: Option<Arc<str>>) -> Result<Millis, Error> {
         arn::resource(arn, "execution")?;
+        if self.record(arn)?.child.is_some() {
+            let reason = "A child workflow execution of a Map Run is redriven by redriving the Map Run's execution.";
+            return Err(Error::ExecutionNotRedrivable(reason.to_owned()));
+        }
+        let by = Redrive::Caller(token);
         loop {
-            match self.reopen(arn, token.as_ref()) {
+            match self.reopen(arn, &by) {
                 Ok(Tried::Redriven(at, ticket)) => {
                     ticket.durable().await?;
                     return Ok(at);
@@ -45,7 +68,7 @@ impl Core {
                 Err(error) => {
                     // A deletion may have taken the try for an open execution.
                     if let Ok(record) = self.record(arn) {
-                        self.finish_deletion(&record.identity.state_machine_arn).await;
+                        self.finish_deletion(record.machine_arn()).await;
                     }
                     return Err(error);
                 }
@@ -53,7 +76,8 @@ impl Core {
         }
     }
 
-    fn reopen(&self, arn: &str, token: Option<&Arc<str>>) -> Result<Tried, Error> {
+    /// Opens an execution again, a child of a Map Run too, or says what it waits for.
+    pub(crate) fn reopen(&self, arn: &str, by: &Redrive) -> Result<Tried, Error> {
         let name = self.record(arn)?.identity.arn;
         let slot = Arc::new(Slot::default());
         // Whoever finds the place waits for what becomes of it.
@@ -68,12 +92,12 @@ impl Core {
         if let Some(found) = found {
             let Ok(open) = found.live.lock() else { return Err(running()) };
             return match open.as_ref().filter(|live| live.record.ended.is_none()) {
-                Some(live) => self.present(&live.record, token).ok_or_else(running),
+                Some(live) => self.present(&live.record, by.token()).ok_or_else(running),
                 // Behind the commit that ended it.
                 None => Ok(Tried::Closing(self.records.committer.write(Vec::new()))),
             };
         }
-        let opened = self.open_again(arn, token);
+        let opened = self.open_again(arn, by);
         match opened {
             Ok((live, tried)) if live.is_some() => {
                 *place = live;
@@ -98,9 +122,9 @@ impl Core {
     }
 
     /// Replays an execution to its end and lets it go on; without a `Live` where an earlier request did so.
-    fn open_again(&self, arn: &str, token: Option<&Arc<str>>) -> Result<(Option<Live>, Tried), Error> {
+    fn open_again(&self, arn: &str, by: &Redrive) -> Result<(Option<Live>, Tried), Error> {
         let record = self.record(arn)?;
-        if let Some(present) = self.present(&record, token) {
+        if let Some(present) = self.present(&record, by.token()) {
             return Ok((None, present));
         }
         let mut live = self.replay(arn, &mut HashMap::new())?;
@@ -111,7 +135,11 @@ impl Core {
         let Some(redriven) = events.first() else { return Err(deleting()) };
         let at = redriven.at;
         live.record.ended = None;
-        live.record.redrives.get_or_insert_default().add(at, token);
+        live.record.redrives.get_or_insert_default().add(at, by.token());
+        if let (Redrive::Run(redrive), Some(child)) = (by, &mut live.record.child) {
+            child.redrive = *redrive;
+            child.again = true;
+        }
         let mut writes = write::execution(&live.record).to_vec();
         writes.extend(self.writes(&mut live, &events));
         let ticket = self.commit(&live, &events, writes);
@@ -125,7 +153,7 @@ impl Core {
             (Some(ended), Status::Failed | Status::TimedOut | Status::Aborted) => ended.at,
             (_, status) => return Some(format!("Execution is {} and cannot be redriven", status_name(status))),
         };
-        let machine = &record.identity.state_machine_arn;
+        let machine = record.machine_arn();
         let gone = self.machines.find(machine).is_none_or(|machine| machine.creation_date > record.start_date);
         let obstacle = if gone || self.machines.is_deleting(machine) {
             "State machine is in DELETING status."

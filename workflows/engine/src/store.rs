@@ -9,6 +9,7 @@ mod disk;
 #[cfg(test)]
 mod gated;
 mod key;
+mod map_run;
 mod memory;
 mod records;
 
@@ -18,6 +19,7 @@ pub(crate) use committer::{Committer, Ticket};
 pub(crate) use disk::Disk;
 #[cfg(test)]
 pub(crate) use gated::Gated;
+pub(crate) use map_run::{ChildRecord, Counts, MapRunRecord, Progress, ResultFile, RunEnd, Span};
 pub(crate) use memory::Memory;
 pub(crate) use records::write;
 pub(crate) use records::{
@@ -48,11 +50,13 @@ pub(crate) enum Space {
     Journal,
     /// When executions are next due.
     Due,
+    /// Runs of distributed Maps.
+    MapRuns,
 }
 
 impl Space {
     /// All of them.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Meta,
         Self::Machines,
         Self::Versions,
@@ -63,6 +67,7 @@ impl Space {
         Self::Open,
         Self::Journal,
         Self::Due,
+        Self::MapRuns,
     ];
 
     /// The name on disk.
@@ -78,6 +83,7 @@ impl Space {
             Self::Open => "open",
             Self::Journal => "journal",
             Self::Due => "due",
+            Self::MapRuns => "map_runs",
         }
     }
 }

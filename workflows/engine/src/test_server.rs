@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
+    pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
@@ -82,7 +83,8 @@ where
 {
     let (parts, body) = request.into_parts();
     let body = String::from_utf8(body.collect().await?.to_bytes().to_vec()).unwrap();
-    let received = Received { path: parts.uri.to_string(), headers: parts.headers, body };
+    let received =
+        Received { method: parts.method.to_string(), path: parts.uri.to_string(), headers: parts.headers, body };
     noted.lock().unwrap().push(received.clone());
     let (status, headers, body) = answer(received).await;
     let mut response = Response::builder().status(status);

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use asl::Value;
 use execution::{Failure, Input, Status, TaskId, TaskOrder};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use crate::call::Work;
 use crate::core::Core;
 use crate::description::ExecutionDescription;
 use crate::integration;
+use crate::map_run::ChildEnd;
 use crate::store::status_name;
 
 /// Somebody who waits for an execution's end.
@@ -23,6 +25,8 @@ pub(crate) enum Waiter {
         /// `.sync:2`: input and output as JSON instead of text.
         parsed: bool,
     },
+    /// The Map Run whose child it is.
+    Run(UnboundedSender<ChildEnd>),
     /// A caller.
     Caller(oneshot::Sender<()>),
 }
@@ -67,7 +71,7 @@ impl Core {
     }
 
     /// Adds a waiter; one that comes after the end is told at once.
-    fn watch(&self, arn: &Arc<str>, waiter: Waiter) {
+    pub(crate) fn watch(&self, arn: &Arc<str>, waiter: Waiter) {
         self.waiters.add(arn, waiter);
         if self.slot(arn).is_none() {
             self.announce(arn);
@@ -78,6 +82,8 @@ impl Core {
     pub(crate) fn announce(&self, child: &Arc<str>) {
         for waiter in self.waiters.take(child) {
             match waiter {
+                // A run that does not take it any more has ended.
+                Waiter::Run(run) => drop(run.send(ChildEnd { arn: Arc::clone(child), errand: self.errand() })),
                 Waiter::Caller(caller) => drop(caller.send(())),
                 Waiter::Parent { arn, task, parsed } => self.tell_parent(child, arn, task, parsed),
             }
@@ -166,6 +172,8 @@ mod tests {
             redrive_count: 0,
             redrive_date: None,
             redrive_obstacle: None,
+            map_run_arn: None,
+            item_count: None,
             input: Some(Value::parse(r#"{"a":1}"#).unwrap()),
             input_text: None,
             output: (status == Status::Succeeded).then(|| Value::parse(r#"{"b":2}"#).unwrap()),

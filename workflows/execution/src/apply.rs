@@ -7,7 +7,9 @@ use asl::{Object, StateType, Value};
 use crate::command::{Stage, Status};
 use crate::event::{Event, EventKind, Failure, Flavor, FrameId, Millis};
 use crate::execution::Execution;
-use crate::state::{Failed, Fork, Frame, Parent, Phase, Queue, Task, Visit};
+use crate::map_run::MapRun;
+use crate::size::too_large;
+use crate::state::{Failed, Fork, Frame, Mapping, Parent, Phase, Queue, Run, Task, Visit};
 
 impl Execution {
     /// Applies one event: the only mutation, shared by live running and replay. Never evaluates an expression.
@@ -86,6 +88,12 @@ impl Execution {
             | EventKind::MapIterationAborted { .. }
             | EventKind::MapStateSucceeded
             | EventKind::MapStateFailed => self.apply_to_fork(event),
+            EventKind::DistributedMapStarted { .. }
+            | EventKind::MapRunStarted { .. }
+            | EventKind::MapRunSucceeded { .. }
+            | EventKind::MapRunFailed(_)
+            | EventKind::MapRunAborted
+            | EventKind::MapRunRedriven { .. } => self.apply_to_run(event),
             _ => self.apply_to_task(event),
         }
     }
@@ -112,6 +120,7 @@ impl Execution {
             retries: Vec::new(),
         });
         frame.broken = None;
+        frame.run = None;
         self.advance_to(event, Phase::Entered);
     }
 
@@ -123,6 +132,7 @@ impl Execution {
         }
         frame.last_event = event.id;
         frame.broken = None;
+        frame.run = None;
         let parallel = frame.parent.as_ref().filter(|parent| parent.item.is_none()).cloned();
         match (next, parallel) {
             (Some(next), _) => {
@@ -154,8 +164,9 @@ impl Execution {
 
     fn retry_armed(&mut self, id: FrameId, retrier: u32, until: Millis) {
         let Some(frame) = self.frames.get_mut(&id) else { return };
-        // A retry begins all branches and iterations anew.
+        // A retry begins all branches and iterations anew, and takes another Map Run.
         frame.broken = None;
+        frame.run = None;
         if let Some(visit) = frame.visit.as_mut() {
             let index = retrier as usize;
             if visit.retries.len() <= index {
@@ -254,10 +265,22 @@ impl Execution {
 
     fn fork_succeeded(&mut self, id: FrameId) {
         let Some(frame) = self.frames.get_mut(&id) else { return };
-        if let Phase::Forked(fork) = &mut frame.phase {
-            let results = std::mem::take(&mut fork.results);
-            let results = results.into_iter().map(Option::unwrap_or_default).collect();
-            self.set_phase(id, Phase::Result(Value::array(results)));
+        match &mut frame.phase {
+            Phase::Forked(fork) => {
+                let results = std::mem::take(&mut fork.results);
+                let results = results.into_iter().map(Option::unwrap_or_default).collect();
+                self.set_phase(id, Phase::Result(Value::array(results)));
+            }
+            Phase::Mapped { output: Some(output), .. } => {
+                let result = Phase::Result(output.clone());
+                self.set_phase(id, result);
+            }
+            Phase::Mapped { output: None, .. } => {
+                let name = frame.visit.as_ref().map(|visit| Arc::clone(&visit.name)).unwrap_or_default();
+                let failed = Failed { announced: true, ..Failed::by_state(&too_large(&name), true) };
+                self.set_phase(id, Phase::Failed(failed));
+            }
+            _ => {}
         }
     }
 
@@ -266,6 +289,49 @@ impl Execution {
             let announced = Failed { announced: true, ..failed.clone() };
             self.advance_to(event, Phase::Failed(announced));
         }
+    }
+
+    fn apply_to_run(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::DistributedMapStarted { items, max_concurrency } => {
+                let mapping = Mapping { items: items.clone(), max_concurrency: *max_concurrency };
+                self.advance_to(event, Phase::Mapping(Box::new(mapping)));
+            }
+            EventKind::MapRunStarted { run, attempt } => self.run_started(event, run, *attempt),
+            EventKind::MapRunRedriven { count, attempt, .. } => {
+                let Some(frame) = self.frames.get_mut(&event.frame) else { return };
+                frame.attempts = *attempt;
+                if let Some(run) = &mut frame.run {
+                    run.attempt = *attempt;
+                    run.redrives = *count;
+                    run.since = event.at;
+                }
+                self.advance_to(event, Phase::Running);
+            }
+            EventKind::MapRunSucceeded { output } => {
+                // What follows the state is caused by the run's start, as AWS shows it.
+                if let Some(frame) = self.frames.get_mut(&event.frame) {
+                    frame.run = None;
+                }
+                self.set_phase(event.frame, Phase::Mapped { output: output.clone(), last: event.id });
+            }
+            EventKind::MapRunFailed(failure) => {
+                self.advance_to(event, Phase::Failed(Failed::by_task(failure, false)));
+            }
+            EventKind::MapRunAborted => self.advance_to(event, Phase::RunAborted),
+            _ => {}
+        }
+    }
+
+    fn run_started(&mut self, event: &Event, run: &Arc<MapRun>, attempt: u32) {
+        let Some(frame) = self.frames.get_mut(&event.frame) else { return };
+        let items = match &frame.phase {
+            Phase::Mapping(mapping) => mapping.items.clone(),
+            _ => None,
+        };
+        frame.attempts = attempt;
+        frame.run = Some(Run { order: Arc::clone(run), items, attempt, redrives: 0, since: event.at });
+        self.advance_to(event, Phase::Running);
     }
 
     fn apply_to_task(&mut self, event: &Event) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use asl::Value;
 
 use crate::event::{Failure, Flavor, FrameId, Millis};
+use crate::map_run::MapRun;
 
 /// Names one attempt of a task. An input that names another attempt than the current one is stale and ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +56,20 @@ pub enum Input {
         /// Which.
         task: TaskId,
     },
+    /// The run of a distributed Map is done.
+    MapRunSucceeded {
+        /// Which: the frame and the attempt of its start or redrive.
+        run: TaskId,
+        /// The Map state's result; absent where it is over the quota of a payload.
+        output: Option<Value>,
+    },
+    /// The run of a distributed Map has failed.
+    MapRunFailed {
+        /// Which.
+        run: TaskId,
+        /// Why.
+        failure: Failure,
+    },
     /// Stop the execution: it ends ABORTED.
     Stop(Failure),
     /// Reopen an execution that has ended otherwise than well: it goes on where it stood.
@@ -75,6 +90,8 @@ pub struct Env {
 pub enum Command {
     /// Perform a task, or go on waiting for it.
     Perform(TaskOrder),
+    /// Run the items of a distributed Map as executions of their own, or go on with it.
+    Run(MapRunOrder),
     /// Deliver [`Input::Wake`] at this time.
     WakeAt(Millis),
 }
@@ -98,6 +115,21 @@ pub struct TaskOrder {
     pub token: Arc<str>,
     /// How far the attempt has come.
     pub stage: Stage,
+}
+
+/// The run of a distributed Map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MapRunOrder {
+    /// What answers to it name.
+    pub task: TaskId,
+    /// Everything that was decided about it.
+    pub run: Arc<MapRun>,
+    /// Its items, an array or an object; absent where a reader brings them.
+    pub items: Option<Value>,
+    /// How often it was redriven.
+    pub redrives: u32,
+    /// When it was started, or last redriven.
+    pub since: Millis,
 }
 
 /// How far an attempt has come.

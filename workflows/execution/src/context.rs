@@ -50,9 +50,11 @@ impl Execution {
         context
     }
 
-    /// The nearest enclosing iteration's item.
+    /// The nearest enclosing iteration's item; at the top level the item that a Map Run started this execution for.
     fn map_context(&self, frame: FrameId) -> Option<Value> {
-        let parent = self.frames.get(&frame)?.parent.as_ref()?;
+        let Some(parent) = self.frames.get(&frame)?.parent.as_ref() else {
+            return self.map_item.as_ref().map(|item| Value::object([("Item", item.clone())]));
+        };
         match &parent.item {
             Some(item) => Some(item_context(parent.index, item)),
             None => self.map_context(parent.frame),

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use asl::{StateType, Value};
 use serde::{Deserialize, Serialize};
 
+use crate::map_run::MapRun;
+
 /// Milliseconds since 1970-01-01T00:00:00Z on the engine's clock.
 pub type Millis = i64;
 
@@ -222,6 +224,39 @@ pub enum EventKind {
         name: Arc<str>,
         /// Index of the item, from 0.
         index: u64,
+    },
+    /// `MapStateStarted` of a Map in Mode DISTRIBUTED, whose items run as executions of their own.
+    DistributedMapStarted {
+        /// *journal*: the items, an array or an object; their number is the event's `length`. Absent where a reader
+        /// brings them.
+        items: Option<Value>,
+        /// *journal*: children at once, as the definition says; 0 where it says nothing.
+        max_concurrency: u64,
+    },
+    /// `MapRunStarted`
+    MapRunStarted {
+        /// *journal*, but for its ARN: the run with everything that was decided about it.
+        run: Arc<MapRun>,
+        /// *journal*: counts with the frame's schedulings; a run is (frame, attempt), as a task.
+        attempt: u32,
+    },
+    /// `MapRunSucceeded`
+    MapRunSucceeded {
+        /// *journal*: the run's result; absent where it is over the quota.
+        output: Option<Value>,
+    },
+    /// `MapRunFailed`
+    MapRunFailed(Failure),
+    /// `MapRunAborted`
+    MapRunAborted,
+    /// `MapRunRedriven`: the children that had not succeeded go on.
+    MapRunRedriven {
+        /// ARN of the run.
+        map_run_arn: Arc<str>,
+        /// Redrives of the run so far, this one among them.
+        count: u32,
+        /// *journal*: the run's new attempt.
+        attempt: u32,
     },
     /// `MapStateSucceeded`
     MapStateSucceeded,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use asl::{Definition, Machine, Object, Spelling, State, Value};
 
-use crate::command::{Command, Identity, Limits, Stage, Status, TaskId, TaskOrder};
+use crate::command::{Command, Identity, Limits, MapRunOrder, Stage, Status, TaskId, TaskOrder};
 use crate::event::{Failure, Flavor, FrameId, Millis};
 use crate::state::{Frame, Phase, Task};
 
@@ -19,6 +19,8 @@ pub struct Execution {
     /// How data that came from outside is written.
     pub(crate) spelling: Spelling,
     pub(crate) limits: Limits,
+    /// `$$.Map.Item`, where a Map Run started the execution for one item.
+    pub(crate) map_item: Option<Value>,
     pub(crate) status: Status,
     /// The output, once the execution has succeeded.
     pub(crate) output: Option<Value>,
@@ -49,6 +51,7 @@ impl Execution {
             text: None,
             spelling: Spelling::default(),
             limits,
+            map_item: None,
             status: Status::Running,
             output: None,
             failure: Failure::default(),
@@ -73,14 +76,33 @@ impl Execution {
         self
     }
 
-    /// Everything the execution waits for: tasks to perform or to go on waiting for, and the next wake.
+    /// The same, for an item of a distributed Map: `item` is its `$$.Map.Item`.
+    #[must_use]
+    pub fn with_map_item(mut self, item: Option<Value>) -> Self {
+        self.map_item = item;
+        self
+    }
+
+    /// Everything the execution waits for: tasks to perform or to go on waiting for, Map Runs, and the next wake.
     #[must_use]
     pub fn outstanding(&self) -> Vec<Command> {
         let tasks = self.frames.iter().filter_map(|(id, frame)| {
             let task = TaskId { frame: *id, attempt: frame.task()?.attempt };
             self.order(task).map(Command::Perform)
         });
-        tasks.chain(self.due().map(Command::WakeAt)).collect()
+        let runs = self.frames.iter().filter_map(|(id, frame)| {
+            let run = TaskId { frame: *id, attempt: frame.running()?.attempt };
+            self.map_run(run).map(Command::Run)
+        });
+        tasks.chain(runs).chain(self.due().map(Command::WakeAt)).collect()
+    }
+
+    /// The Map Run, where it is the frame's current one and out.
+    #[must_use]
+    pub fn map_run(&self, id: TaskId) -> Option<MapRunOrder> {
+        let run = self.frames.get(&id.frame)?.running().filter(|run| run.attempt == id.attempt)?;
+        let (order, items) = (Arc::clone(&run.order), run.items.clone());
+        Some(MapRunOrder { task: id, run: order, items, redrives: run.redrives, since: run.since })
     }
 
     /// The task, where it is the frame's current one.
@@ -101,7 +123,7 @@ impl Execution {
     }
 
     /// Whether it has nothing to do by itself and every task that is out, told by flavor, resource and stage, is one
-    /// that `passes`. Copies nothing.
+    /// that `passes`. A Map Run that is out passes: it waits for its children. Copies nothing.
     #[must_use]
     pub fn waits(&self, passes: impl Fn(Flavor, &str, &Stage) -> bool) -> bool {
         let mut tasks = self.frames.values().filter_map(Frame::task);

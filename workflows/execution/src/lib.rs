@@ -10,14 +10,16 @@ mod context;
 mod event;
 mod execution;
 mod inspection;
+mod map_run;
 mod random;
 mod redrive;
 mod size;
 mod state;
 mod step;
 
-pub use command::{Command, Env, Identity, Input, Limits, Stage, Status, TaskId, TaskOrder};
+pub use command::{Command, Env, Identity, Input, Limits, MapRunOrder, Stage, Status, TaskId, TaskOrder};
 pub use event::{Event, EventKind, Failure, Flavor, FrameId, Millis};
 pub use execution::Execution;
 pub use inspection::Inspection;
+pub use map_run::{ItemBatcher, ItemShaper, MapItem, MapRun};
 pub use step::{ItemsRead, Standing, Trial, TrialSetup, Verdict};

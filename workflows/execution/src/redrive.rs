@@ -106,6 +106,7 @@ impl Frame {
         }
         match &mut self.phase {
             Phase::Next { .. } | Phase::Ended(_) => {}
+            _ if self.run.is_some() => self.phase = Phase::Rerun,
             Phase::Forked(fork) => fork.running = running,
             _ => self.phase = Phase::Entered,
         }

@@ -4,6 +4,8 @@ use std::io;
 
 use asl::Value;
 
+use crate::event::Failure;
+
 /// Bytes of the value's compact JSON text.
 pub(crate) fn json_bytes(value: &Value) -> usize {
     struct Count(usize);
@@ -21,4 +23,12 @@ pub(crate) fn json_bytes(value: &Value) -> usize {
         Ok(()) => count.0,
         Err(_) => usize::MAX,
     }
+}
+
+/// The failure of a payload over the quota.
+pub(crate) fn too_large(label: &str) -> Failure {
+    let cause = format!(
+        "The state/task '{label}' returned a result with a size exceeding the maximum number of bytes service limit."
+    );
+    Failure { error: Some("States.DataLimitExceeded".into()), cause: Some(cause.into()) }
 }

@@ -6,6 +6,7 @@ use asl::{Object, StateType, Value};
 
 use crate::command::Stage;
 use crate::event::{Failure, Flavor, FrameId, Millis};
+use crate::map_run::MapRun;
 
 /// One line of control: the top level, a branch, or an iteration.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Frame {
     pub(crate) attempts: u32,
     /// The branches or iterations of the state when it failed or was cut off: what a redrive takes up again.
     pub(crate) broken: Option<Box<Fork>>,
+    /// The Map Run of the state, until the run or the state succeeds: what a redrive takes up again.
+    pub(crate) run: Option<Run>,
     /// Whether the frame stands in the ready queue.
     pub(crate) queued: bool,
     /// The entry of this frame in the timers.
@@ -78,6 +81,12 @@ pub(crate) enum Phase {
     GaveUp(Failed),
     /// The machine of this frame is done.
     Ended(Value),
+    /// A distributed Map has its items: its run is to be decided and started.
+    Mapping(Box<Mapping>),
+    /// A Map Run is done, and the event `last` has said so. `None`: its result is over the quota.
+    Mapped { output: Option<Value>, last: u64 },
+    /// The frame's Map Run is to be redriven.
+    Rerun,
 
     /// A Wait state waits, or a retry is due later.
     Sleeping { until: Millis, retry: bool },
@@ -85,8 +94,30 @@ pub(crate) enum Phase {
     Task(Box<Task>),
     /// Branches or iterations are running.
     Forked(Box<Fork>),
+    /// The frame's Map Run is out.
+    Running,
+    /// The frame's Map Run has been cut off, its state not yet.
+    RunAborted,
     /// Cut off by a sibling's failure.
     Aborted,
+}
+
+/// The items of a distributed Map before its run is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Mapping {
+    pub(crate) items: Option<Value>,
+    pub(crate) max_concurrency: u64,
+}
+
+/// The run of a distributed Map.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) order: Arc<MapRun>,
+    pub(crate) items: Option<Value>,
+    pub(crate) attempt: u32,
+    pub(crate) redrives: u32,
+    /// When it was started, or last redriven.
+    pub(crate) since: Millis,
 }
 
 /// A failure on its way.
@@ -201,9 +232,12 @@ impl Phase {
             | Self::Result(_)
             | Self::Failed(_)
             | Self::GaveUp(_)
-            | Self::Ended(_) => true,
+            | Self::Ended(_)
+            | Self::Mapping(_)
+            | Self::Mapped { .. }
+            | Self::Rerun => true,
             Self::Forked(fork) => fork.is_runnable(),
-            Self::Sleeping { .. } | Self::Task(_) | Self::Aborted => false,
+            Self::Sleeping { .. } | Self::Task(_) | Self::Running | Self::RunAborted | Self::Aborted => false,
         }
     }
 
@@ -219,7 +253,23 @@ impl Phase {
 
 impl Frame {
     pub(crate) fn new(parent: Option<Parent>, variables: Arc<Object>, phase: Phase, last_event: u64) -> Self {
-        Self { parent, variables, visit: None, phase, last_event, attempts: 0, broken: None, queued: false, due: None }
+        Self {
+            parent,
+            variables,
+            visit: None,
+            phase,
+            last_event,
+            attempts: 0,
+            broken: None,
+            run: None,
+            queued: false,
+            due: None,
+        }
+    }
+
+    /// The Map Run that is out.
+    pub(crate) fn running(&self) -> Option<&Run> {
+        self.run.as_ref().filter(|_| matches!(self.phase, Phase::Running))
     }
 
     pub(crate) fn task(&self) -> Option<&Task> {

@@ -99,6 +99,7 @@ impl Writer {
             EventKind::ExecutionFailed(failure)
             | EventKind::ExecutionTimedOut(failure)
             | EventKind::ExecutionAborted(failure)
+            | EventKind::MapRunFailed(failure)
             | EventKind::TaskFailed { failure, .. }
             | EventKind::TaskTimedOut { failure, .. }
             | EventKind::StateFailed { failure, .. } => self.failed(failure),
@@ -209,6 +210,12 @@ fn plain_name(kind: &EventKind) -> &'static str {
         EventKind::ParallelStateStarted { .. } => "ParallelStateStarted",
         EventKind::ParallelStateSucceeded => "ParallelStateSucceeded",
         EventKind::ParallelStateFailed => "ParallelStateFailed",
+        EventKind::DistributedMapStarted { .. } => "MapStateStarted",
+        EventKind::MapRunStarted { .. } => "MapRunStarted",
+        EventKind::MapRunSucceeded { .. } => "MapRunSucceeded",
+        EventKind::MapRunFailed(_) => "MapRunFailed",
+        EventKind::MapRunAborted => "MapRunAborted",
+        EventKind::MapRunRedriven { .. } => "MapRunRedriven",
         EventKind::MapStateStarted { .. } => "MapStateStarted",
         EventKind::MapIterationStarted { .. } => "MapIterationStarted",
         EventKind::MapIterationSucceeded { .. } => "MapIterationSucceeded",

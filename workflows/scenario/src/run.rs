@@ -118,6 +118,10 @@ impl<'a> World<'a> {
         let env = Env { now: self.now, seed: seed(self.steps) };
         let events = self.execution.step(definition, input, env);
         for event in &events {
+            if let EventKind::MapRunStarted { run, .. } = &event.kind {
+                let lack = "a Map in Mode DISTRIBUTED is not played in scenarios; play its item processor by itself";
+                self.problems.push(format!("{}: {lack}", run.state));
+            }
             if let EventKind::TaskScheduled { attempt, .. } = event.kind {
                 let task = TaskId { frame: event.frame, attempt };
                 if let Some(order) = self.execution.order(task) {

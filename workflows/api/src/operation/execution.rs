@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Context;
 use crate::fault::Fault;
-use crate::fields::{ARN, CAUSE, CLIENT_TOKEN, DATA, ERROR, Fields, NAME, Text};
+use crate::fields::{ARN, CAUSE, CLIENT_TOKEN, DATA, ERROR, Fields, LONG_ARN, NAME, Text};
 use crate::history::timestamp;
 use crate::jackson;
 use crate::page::Page;
@@ -105,8 +105,15 @@ pub(super) async fn describe(context: &Context, mut fields: Fields<'_>) -> Resul
 fn description(execution: &ExecutionDescription, with_data: bool) -> Json {
     let mut answer = summary(execution);
     add_data(&mut answer, execution, with_data);
+    if let Some(run) = &execution.map_run_arn {
+        answer.insert("mapRunArn".to_owned(), (&**run).into());
+    }
     let obstacle = execution.redrive_obstacle.as_deref();
-    let redrivable = if obstacle.is_none() { "REDRIVABLE" } else { "NOT_REDRIVABLE" };
+    let redrivable = match (obstacle, &execution.map_run_arn) {
+        (Some(_), _) => "NOT_REDRIVABLE",
+        (None, Some(_)) => "REDRIVABLE_BY_MAP_RUN",
+        (None, None) => "REDRIVABLE",
+    };
     answer.insert("redriveStatus".to_owned(), redrivable.into());
     if let Some(reason) = obstacle {
         answer.insert("redriveStatusReason".to_owned(), reason.into());
@@ -189,32 +196,80 @@ impl Filter {
             Some(_) => Self::None,
         }
     }
+
+    /// The one status that it takes, where it is one.
+    const fn status(self) -> Option<Status> {
+        match self {
+            Self::Of(status) => Some(status),
+            Self::All | Self::None => None,
+        }
+    }
+
+    fn takes(self, status: Status) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(wanted) => wanted == status,
+            Self::None => false,
+        }
+    }
 }
 
 pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let machine = fields.optional("stateMachineArn", &ARN);
-    let map_run = fields.raw("mapRunArn").is_some();
+    let map_run = fields.optional("mapRunArn", &LONG_ARN);
     let status = fields.one_of("statusFilter", &STATUSES);
     let redriven = fields.one_of("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"]);
-    let scope = format!("ListExecutions {machine:?} {status:?} {redriven:?}");
+    let scope = format!("ListExecutions {machine:?} {map_run:?} {status:?} {redriven:?}");
     let page = Page::read(&mut fields, 3096, scope)?;
-    if map_run {
-        return Err(Fault::validation("the field 'mapRunArn' is not served here yet; give 'stateMachineArn'"));
-    }
-    let Some(machine) = machine else {
-        return Err(Fault::validation("Either stateMachineArn or mapRunArn must be specified"));
+    let redriven = redriven.map(|redriven| redriven == "REDRIVEN");
+    let filter = Filter::read(status);
+    let wanted = |execution: &ExecutionDescription| {
+        filter.takes(execution.status) && redriven.is_none_or(|redriven| (execution.redrive_count > 0) == redriven)
     };
-    let mut all = match Filter::read(status) {
-        Filter::All => context.engine.list_executions(Some(machine), None)?,
-        Filter::Of(status) => context.engine.list_executions(Some(machine), Some(status))?,
-        Filter::None => context.engine.list_executions(Some(machine), None).map(|_| Vec::new())?,
-    };
-    if let Some(redriven) = redriven {
-        all.retain(|execution| (execution.redrive_count > 0) == (redriven == "REDRIVEN"));
+    match (machine, map_run) {
+        (Some(machine), None) => of_machine(context, machine, filter, wanted, &page),
+        (None, Some(run)) => of_map_run(context, run, &wanted, &page),
+        (Some(_), Some(_)) => Err(Fault::validation("Only one of stateMachineArn or mapRunArn must be specified")),
+        (None, None) => Err(Fault::validation("Either stateMachineArn or mapRunArn must be specified")),
     }
+}
+
+fn of_machine(
+    context: &Context,
+    machine: &str,
+    filter: Filter,
+    wanted: impl Fn(&ExecutionDescription) -> bool,
+    page: &Page,
+) -> Result<Json, Fault> {
+    let mut all = context.engine.list_executions(Some(machine), filter.status())?;
+    all.retain(|execution| wanted(execution));
     let (executions, next) = page.cut(&all, |execution| execution.arn.to_string());
     let executions = executions.iter().map(|execution| Json::Object(summary(execution))).collect();
     Ok(super::listing("executions", executions, next))
+}
+
+/// The children of a Map Run: of all but a page only the ARNs are kept.
+fn of_map_run(
+    context: &Context,
+    run: &str,
+    wanted: &dyn Fn(&ExecutionDescription) -> bool,
+    page: &Page,
+) -> Result<Json, Fault> {
+    let all = context.engine.list_map_run_executions(run, wanted)?;
+    let (arns, next) = page.cut(&all, ToString::to_string);
+    let executions = arns.iter().map(|arn| Ok(child(&context.engine.summarize_execution(arn)?)));
+    let executions = executions.collect::<Result<_, Fault>>()?;
+    Ok(super::listing("executions", executions, next))
+}
+
+/// A child in the listing of its Map Run: it tells the run, and how many items it has.
+fn child(execution: &ExecutionDescription) -> Json {
+    let mut item = summary(execution);
+    if let Some(run) = &execution.map_run_arn {
+        item.insert("mapRunArn".to_owned(), (&**run).into());
+        item.insert("itemCount".to_owned(), execution.item_count.unwrap_or(1).into());
+    }
+    Json::Object(item)
 }
 
 #[cfg(test)]
@@ -234,6 +289,8 @@ mod tests {
             stop_date: (status != Status::Running).then_some(1_700_000_001_500),
             redrive_count: 0,
             redrive_date: None,
+            map_run_arn: None,
+            item_count: None,
             redrive_obstacle: matches!(status, Status::Running | Status::Succeeded)
                 .then(|| format!("Execution is {} and cannot be redriven", status_name(status))),
             input: Some(Value::object([("a", Value::Null)])),

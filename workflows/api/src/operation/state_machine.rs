@@ -104,9 +104,15 @@ pub(super) async fn describe_for_execution(context: &Context, mut fields: Fields
     let with_data = fields.one_of("includedData", &INCLUDED_DATA) != Some("METADATA_ONLY");
     fields.check()?;
     let machine = context.engine.describe_state_machine_for_execution(arn)?;
-    let ExecutionStateMachine { arn, name, definition, role_arn, revision, variable_references: variables } = &machine;
+    let ExecutionStateMachine { arn, name, definition, role_arn, revision, variable_references: variables, .. } =
+        &machine;
     let mut answer = description(&Shown { arn, name, definition, role_arn, revision, variables }, with_data);
     answer.insert("updateDate".to_owned(), timestamp(revision.update_date));
+    for (key, value) in [("mapRunArn", &machine.map_run_arn), ("label", &machine.label)] {
+        if let Some(value) = value {
+            answer.insert(key.to_owned(), (&**value).into());
+        }
+    }
     Ok(Json::Object(answer))
 }
 

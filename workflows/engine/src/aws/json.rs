@@ -41,6 +41,7 @@ impl Call {
     /// A request to the root of a service, with nothing in it yet.
     pub(crate) fn empty(service: &Service) -> Self {
         Self {
+            method: http::Method::POST,
             host: service.host,
             signing: service.signing,
             path: "/".to_owned(),

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_credential_types::Credentials as Key;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
+};
 use aws_sigv4::sign::v4;
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -12,6 +15,7 @@ use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
+use tokio::io::AsyncWriteExt as _;
 
 use super::{CallError, Credentials, Endpoint};
 use crate::clock::Clock;
@@ -25,6 +29,7 @@ const GLOBAL: [(&str, &str); 1] = [("iam", "us-east-1")];
 /// A request to make.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
+    pub(crate) method: http::Method,
     /// The name in AWS's host name.
     pub(crate) host: &'static str,
     /// The name in the signature.
@@ -96,20 +101,44 @@ impl Http {
         }
     }
 
+    /// Makes the request and writes the body of a good answer to `file`; the answer given has then none. The time
+    /// limit is for each piece of it.
+    pub(crate) async fn download(&self, call: Call, file: &mut tokio::fs::File) -> Result<Answer, CallError> {
+        let limit = call.timeout;
+        let silent = |_| CallError::Transport(format!("nothing came for {} s", limit.as_secs()));
+        let (mut answer, mut body) = tokio::time::timeout(limit, self.begin(call)).await.map_err(silent)??;
+        while let Some(frame) = tokio::time::timeout(limit, body.frame()).await.map_err(silent)? {
+            let Ok(data) = frame.map_err(|error| transport(&*error))?.into_data() else { continue };
+            if answer.is_success() {
+                file.write_all(&data).await.map_err(|error| transport(&error))?;
+            } else {
+                answer.body.extend_from_slice(&data);
+            }
+        }
+        file.flush().await.map_err(|error| transport(&error))?;
+        Ok(answer)
+    }
+
     async fn exchange(&self, call: Call) -> Result<Answer, CallError> {
+        let (answer, body) = self.begin(call).await?;
+        let body = body.collect().await.map_err(|error| transport(&*error))?;
+        Ok(Answer { body: body.to_bytes().to_vec(), ..answer })
+    }
+
+    /// Makes the request; the answer is there but for its body.
+    async fn begin(&self, call: Call) -> Result<(Answer, SdkBody), CallError> {
         let request = self.signed(call)?;
         let request = HttpRequest::try_from(request).map_err(|error| transport(&error))?;
         let response = self.connector.call(request).await.map_err(|error| transport(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().iter();
         let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        let body = response.into_body().collect().await.map_err(|error| transport(&*error))?;
-        Ok(Answer { status, headers, body: body.to_bytes().to_vec() })
+        Ok((Answer { status, headers, body: Vec::new() }, response.into_body()))
     }
 
     fn signed(&self, mut call: Call) -> Result<http::Request<SdkBody>, CallError> {
         let url = format!("{}{}", self.base(&call), call.path);
-        let mut request = http::Request::post(&url);
+        let mut request = http::Request::builder().method(call.method.clone()).uri(&url);
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
@@ -132,7 +161,7 @@ impl Http {
             .region(global(call).unwrap_or(&self.region))
             .name(call.signing)
             .time(self.clock.real())
-            .settings(SigningSettings::default())
+            .settings(settings(call))
             .build()
             .map_err(|error| transport(&error))?
             .into();
@@ -154,6 +183,17 @@ impl Http {
             (None, Endpoint::Aws) => format!("https://{}.{}.amazonaws.com", call.host, self.region),
         }
     }
+}
+
+/// How a service wants its requests signed: S3 takes paths as they are, and wants the body's digest as a header.
+fn settings(call: &Call) -> SigningSettings {
+    let mut settings = SigningSettings::default();
+    if call.signing == "s3" {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    }
+    settings
 }
 
 /// The region that signs for a service that is in none.

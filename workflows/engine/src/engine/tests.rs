@@ -8,6 +8,7 @@ mod express;
 mod former;
 mod idle;
 mod machines;
+mod map_runs;
 mod redrives;
 mod tags;
 mod trials;

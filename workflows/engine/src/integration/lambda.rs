@@ -71,6 +71,7 @@ fn request(world: &World, function: &str, qualifier: Option<&str>, payload: Stri
         path = format!("{path}?Qualifier={}", aws::encode(qualifier));
     }
     Call {
+        method: http::Method::POST,
         host: "lambda",
         signing: "lambda",
         path,

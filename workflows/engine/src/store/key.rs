@@ -11,6 +11,7 @@
 //! | executions | ARN | JSON |
 //! | open | number of the execution, 8 bytes | ARN |
 //! | journal | number of the execution, 8 bytes; index of the first event, 8 bytes | JSON array of events |
+//! | map_runs | ARN | JSON |
 //! | due | milliseconds, 8 bytes, sign flipped; number of the execution, 8 bytes | ARN |
 
 use execution::Millis;

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Committer, Disk, Memory, Space, Store, StoreError, Write, key};
+use super::{ChildRecord, Committer, Disk, MapRunRecord, Memory, Space, Store, StoreError, Write, key};
 use crate::description::{
     Activity, MachineStatus, Publish, Revision, StateMachine, StateMachineAlias, StateMachineVersion, Tag,
 };
@@ -173,9 +173,18 @@ pub(crate) struct ExecutionRecord {
     /// Absent until the first redrive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) redrives: Option<Redrives>,
+    /// What it is of a Map Run, where one started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) child: Option<ChildRecord>,
 }
 
 impl ExecutionRecord {
+    /// ARN of the state machine that it belongs to: for a child of a Map Run, the machine of the Map state.
+    pub(crate) fn machine_arn(&self) -> &str {
+        let arn = &self.identity.state_machine_arn;
+        arn.split_once('/').map_or(arn, |(machine, _)| machine)
+    }
+
     /// Where it stands, as far as the disk knows.
     pub(crate) fn status(&self) -> Status {
         self.ended.as_ref().and_then(|ended| status_from_name(&ended.status)).unwrap_or(Status::Running)
@@ -272,6 +281,28 @@ impl Records {
     /// The executions whose ARNs begin with `prefix`.
     pub(crate) fn executions(&self, prefix: &str) -> Result<Vec<ExecutionRecord>, StoreError> {
         self.all(Space::Executions, prefix.as_bytes())
+    }
+
+    /// Shows the executions whose ARNs begin with `prefix` one by one: there may be a million.
+    pub(crate) fn visit_executions(
+        &self,
+        prefix: &str,
+        visit: &mut dyn FnMut(&ExecutionRecord),
+    ) -> Result<(), StoreError> {
+        self.store()?.scan(Space::Executions, prefix.as_bytes(), &mut |key, value| {
+            visit(&decode(Space::Executions, key, value)?);
+            Ok(())
+        })
+    }
+
+    /// The Map Run of this ARN.
+    pub(crate) fn map_run(&self, arn: &str) -> Result<Option<MapRunRecord>, StoreError> {
+        get(&*self.store()?, Space::MapRuns, arn.as_bytes())
+    }
+
+    /// The Map Runs whose ARNs begin with `prefix`.
+    pub(crate) fn map_runs(&self, prefix: &str) -> Result<Vec<MapRunRecord>, StoreError> {
+        self.all(Space::MapRuns, prefix.as_bytes())
     }
 
     /// ARNs of the open executions, oldest first.
@@ -372,8 +403,8 @@ impl Records {
 /// The writes that records come down to.
 pub(crate) mod write {
     use super::{
-        Activity, ClockRecord, Digest, Event, ExecutionRecord, MachineRecord, Millis, RECORD_EVENTS, Space,
-        StateMachineAlias, VersionRecord, Write, key, put, text,
+        Activity, ClockRecord, Digest, Event, ExecutionRecord, MachineRecord, MapRunRecord, Millis, RECORD_EVENTS,
+        Space, StateMachineAlias, VersionRecord, Write, key, put, text,
     };
 
     pub(crate) fn clock(clock: &ClockRecord) -> Write {
@@ -419,6 +450,10 @@ pub(crate) mod write {
     /// Takes away an execution's record.
     pub(crate) fn no_execution(arn: &str) -> Write {
         remove(Space::Executions, arn.as_bytes().to_vec())
+    }
+
+    pub(crate) fn map_run(run: &MapRunRecord) -> Write {
+        put(Space::MapRuns, run.arn.as_bytes().to_vec(), run)
     }
 
     /// An execution's record, with its place among the open ones or without.

@@ -52,6 +52,7 @@ fn record(number: u64, name: &str) -> ExecutionRecord {
         alias_arn: None,
         revision: None,
         redrives: None,
+        child: None,
     }
 }
 

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use asl::{Kind, PathField, QueryLanguage, State, StateType, Transition, Value};
 use evaluate::{Scope, jsonata, jsonpath};
 
-use super::input::too_large;
 use super::{Problem, Stepper, compact};
 use crate::event::{EventKind, FrameId};
-use crate::size::json_bytes;
+use crate::size::{json_bytes, too_large};
 
 /// Variables assigned on the way out, by name.
 pub(super) type Assigned = Vec<(Arc<str>, Value)>;

@@ -195,6 +195,9 @@ impl<'a> Stepper<'a> {
         let at_work = !matches!(frame.phase, Phase::Next { .. } | Phase::Ended(_) | Phase::Aborted | Phase::GaveUp(_));
         let item = frame.parent.clone().filter(|parent| parent.item.is_some());
         let kind = self.execution.state(self.definition, id).map(|state| &state.kind);
+        if matches!(frame.phase, Phase::Running) {
+            self.emit(id, EventKind::MapRunAborted);
+        }
         if at_work && let Some(kind @ (Kind::Task(_) | Kind::Wait(_) | Kind::Parallel(_) | Kind::Map(_))) = kind {
             self.emit(id, EventKind::StateAborted { state_type: kind.state_type(), gave_up: false });
         }

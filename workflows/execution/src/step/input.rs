@@ -7,7 +7,7 @@ use asl::Value;
 use super::Stepper;
 use crate::command::{Input, Stage, TaskId};
 use crate::event::{Event, EventKind, Failure, Flavor, FrameId, Millis};
-use crate::size::json_bytes;
+use crate::size::{json_bytes, too_large};
 use crate::state::{Phase, Task};
 
 impl Stepper<'_> {
@@ -24,6 +24,16 @@ impl Stepper<'_> {
             Input::TaskHeartbeat { task } => {
                 if self.execution.current_task(task).is_some() {
                     self.emit(task.frame, EventKind::TaskHeartbeat);
+                }
+            }
+            Input::MapRunSucceeded { run, output } => {
+                if self.execution.map_run(run).is_some() {
+                    self.emit(run.frame, EventKind::MapRunSucceeded { output });
+                }
+            }
+            Input::MapRunFailed { run, failure } => {
+                if self.execution.map_run(run).is_some() {
+                    self.emit(run.frame, EventKind::MapRunFailed(failure));
                 }
             }
             Input::Stop(failure) => self.emit_after(FrameId(0), 0, EventKind::ExecutionAborted(failure)),
@@ -130,12 +140,4 @@ fn task_label(task: &Task) -> String {
         Flavor::Lambda | Flavor::Activity => task.resource.to_string(),
         Flavor::Service => task.resource.split(':').nth(5).unwrap_or_default().to_owned(),
     }
-}
-
-/// The failure of a payload over the quota.
-pub(super) fn too_large(label: &str) -> Failure {
-    let cause = format!(
-        "The state/task '{label}' returned a result with a size exceeding the maximum number of bytes service limit."
-    );
-    Failure { error: Some("States.DataLimitExceeded".into()), cause: Some(cause.into()) }
 }

@@ -1,8 +1,8 @@
-//! Map, inline.
+//! Map: its items, and its iterations where it is inline.
 
 use std::sync::Arc;
 
-use asl::{Iterations, Kind, Map, QueryLanguage, State, Value};
+use asl::{Iterations, Kind, Map, ProcessorMode, QueryLanguage, State, Value};
 use evaluate::{jsonata, jsonpath};
 
 use super::{Problem, Stepper, Surroundings, fields};
@@ -21,6 +21,14 @@ impl Stepper<'_> {
             Some(field) => fields::number("MaxConcurrency", field, &input, &surroundings, 0)?,
             None => 0,
         };
+        if map.mode == ProcessorMode::Distributed {
+            let items = match &map.item_reader {
+                Some(_) => None,
+                None => Some(collection(map, &input, &surroundings)?),
+            };
+            self.emit(id, EventKind::DistributedMapStarted { items, max_concurrency });
+            return Ok(());
+        }
         let max_concurrency = if max_concurrency == 0 { INLINE_CONCURRENCY } else { max_concurrency };
         let items = items(map, &input, &surroundings)?;
         let start = Arc::clone(&map.machine.start_at);
@@ -66,7 +74,16 @@ impl Stepper<'_> {
     }
 }
 
+/// The items of an array.
 pub(super) fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Arc<Vec<Value>>, Problem> {
+    match collection(map, input, surroundings)? {
+        Value::Array(items) => Ok(items),
+        other => Err(not_an_array(map, &other)),
+    }
+}
+
+/// The items: an array; where they run as executions of their own also an object.
+fn collection(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Value, Problem> {
     let scope = surroundings.scope(input);
     let value = match &map.iterations {
         Iterations::Input => input.clone(),
@@ -74,7 +91,8 @@ pub(super) fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Re
         Iterations::Items(template) => surroundings.expressed("Items", template, &scope)?,
     };
     match value {
-        Value::Array(items) => Ok(items),
+        Value::Array(_) => Ok(value),
+        Value::Object(_) if map.mode == ProcessorMode::Distributed => Ok(value),
         other => Err(not_an_array(map, &other)),
     }
 }

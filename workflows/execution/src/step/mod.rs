@@ -2,6 +2,7 @@
 //! move at a time, in the order of the ready queue. States are never entered by recursion.
 
 mod choice;
+mod distributed;
 mod ends;
 mod exit;
 mod failure;
@@ -128,7 +129,15 @@ impl<'a> Stepper<'a> {
             Phase::Failed(failed) => self.recover(id, &failed),
             Phase::GaveUp(failed) => self.fail_parent(id, &failed),
             Phase::Ended(output) => self.ended(id, output),
-            Phase::Forked(_) | Phase::Sleeping { .. } | Phase::Task(_) | Phase::Aborted => {}
+            Phase::Mapping(mapping) => self.attempt(id, |stepper, id, state| stepper.start_run(id, state, &mapping)),
+            Phase::Mapped { last, .. } => self.emit_after(id, last, EventKind::MapStateSucceeded),
+            Phase::Rerun => self.redrive_run(id),
+            Phase::Forked(_)
+            | Phase::Sleeping { .. }
+            | Phase::Task(_)
+            | Phase::Running
+            | Phase::RunAborted
+            | Phase::Aborted => {}
         }
     }
 

@@ -309,7 +309,7 @@ fn stale_and_late_inputs_mean_nothing() {
     world.deliver(Input::Advance);
     let order = world.execution.outstanding().into_iter().find_map(|command| match command {
         execution::Command::Perform(order) => Some(order),
-        execution::Command::WakeAt(_) => None,
+        execution::Command::Run(_) | execution::Command::WakeAt(_) => None,
     });
     let mut task = order.unwrap().task;
     task.attempt += 1;

@@ -1,6 +1,7 @@
 //! Executions against a small deterministic world.
 
 mod history;
+mod map_run;
 mod redrive;
 mod replay;
 mod trial;

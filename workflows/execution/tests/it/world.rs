@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use asl::{Definition, Value};
 use execution::{
-    Command, Env, Event, EventKind, Execution, Failure, Flavor, Identity, Input, Limits, Millis, Stage, Status, TaskId,
-    TaskOrder,
+    Command, Env, Event, EventKind, Execution, Failure, Flavor, Identity, Input, Limits, MapRunOrder, Millis, Stage,
+    Status, TaskId, TaskOrder,
 };
 
 pub(crate) const START: Millis = 1_700_000_000_000;
@@ -86,9 +86,16 @@ impl<'d> World<'d> {
                 Command::Perform(order) if !self.performed.contains(&order.task) => Some(order.clone()),
                 _ => None,
             });
+            let run = commands.iter().find_map(|command| match command {
+                Command::Run(order) if !self.performed.contains(&order.task) => Some(order.clone()),
+                _ => None,
+            });
             if let Some(order) = order {
                 self.performed.insert(order.task);
                 self.perform(&order);
+            } else if let Some(order) = run {
+                self.performed.insert(order.task);
+                self.perform_run(&order);
             } else {
                 self.now = self.execution.due().expect("an execution that waits has something to wait for");
                 self.deliver(Input::Wake);
@@ -128,6 +135,29 @@ impl<'d> World<'d> {
             }
             other => panic!("no such behaviour: {other}"),
         };
+    }
+
+    /// A Map Run ends as its label says.
+    fn perform_run(&mut self, order: &MapRunOrder) {
+        let (run, output) = (order.task, order.items.clone());
+        match &*order.run.label {
+            "echo" => self.deliver(Input::MapRunSucceeded { run, output }),
+            "flaky" if self.runs() < 3 => self.deliver(Input::MapRunFailed { run, failure: failure("Flaky", "again") }),
+            "flaky" => self.deliver(Input::MapRunSucceeded { run, output }),
+            "broken" if self.mended => self.deliver(Input::MapRunSucceeded { run, output }),
+            "broken" => self.deliver(Input::MapRunFailed { run, failure: failure("Broken", "not mended yet") }),
+            "fail" => self.deliver(Input::MapRunFailed { run, failure: failure("Broken", "as told") }),
+            "huge" => self.deliver(Input::MapRunSucceeded { run, output: None }),
+            "silent" => 0,
+            other => panic!("no such behaviour: {other}"),
+        };
+    }
+
+    /// Flaky Map Runs started so far.
+    fn runs(&self) -> usize {
+        let flaky =
+            |event: &&Event| matches!(&event.kind, EventKind::MapRunStarted { run, .. } if &*run.label == "flaky");
+        self.journal.iter().filter(flaky).count()
     }
 
     /// Attempts of a state so far, over all its visits: what a real dependency would have seen.
