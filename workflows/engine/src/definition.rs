@@ -16,6 +16,7 @@ pub(crate) fn check(text: &str) -> Vec<Diagnostic> {
             Diagnostic::warning(Code::SchemaValidationFailed, message, location)
         };
         diagnostics.extend(lacking(definition).into_iter().map(warning));
+        diagnostics.extend(missing(definition).into_iter().map(|place| warning((place, MISSING))));
     }
     diagnostics
 }
@@ -46,6 +47,23 @@ fn read(text: &str) -> (Option<Definition>, Vec<Diagnostic>) {
     }
     let usable = !parsed.diagnostics.iter().any(Diagnostic::is_error);
     (parsed.definition.filter(|_| usable), parsed.diagnostics)
+}
+
+/// What is said of a Task whose integration this engine does not have.
+const MISSING: &str =
+    "the Task fails with States.TaskFailed; mock it (stepwright test), or call the service by a function";
+
+/// The resources of Tasks whose integration AWS has and this engine does not.
+fn missing(definition: &Definition) -> Vec<String> {
+    let mut found = Vec::new();
+    visit(&definition.machine, "", &mut |state, location| {
+        if let Kind::Task(task) = &state.kind
+            && integration::is_missing(&task.resource)
+        {
+            found.push(format!("{location}/Resource"));
+        }
+    });
+    found
 }
 
 /// Tasks whose integration does not exist.
@@ -148,6 +166,15 @@ mod tests {
         let warning = found.iter().find(|diagnostic| diagnostic.message.contains("DISTRIBUTED")).unwrap();
         assert!(!warning.is_error() && warning.message.starts_with("AWS accepts this"), "{warning}");
         assert!(!found.iter().any(Diagnostic::is_error));
+    }
+
+    #[test]
+    fn an_integration_that_only_aws_has_is_warned_of_and_accepted() {
+        let text = r#"{"StartAt":"G","States":{"G":{"Type":"Task","End":true,"TimeoutSeconds":60,
+            "Resource":"arn:aws:states:::glue:startJobRun.sync"}}}"#;
+        let found = check(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(!found[0].is_error() && found[0].to_string().ends_with("at /States/G/Resource"), "{}", found[0]);
     }
 
     #[test]

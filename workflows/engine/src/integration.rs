@@ -20,7 +20,7 @@ use crate::aws::{Client, Reply};
 use crate::core::Core;
 use crate::engine::Config;
 use resource::{Integration, Pattern};
-pub(crate) use resource::{child_of, is_known};
+pub(crate) use resource::{child_of, is_known, is_missing};
 pub(crate) use states::refused;
 
 /// What came of a call.
