@@ -7,9 +7,15 @@ use asl::{Code, Definition, Diagnostic, ExecutionType, Kind, Machine, ProcessorM
 use crate::exception::Error;
 use crate::integration;
 
-/// Every problem of a definition.
+/// Every problem of a definition; an integration that this engine does not have is a warning, since AWS accepts it.
 pub(crate) fn check(text: &str) -> Vec<Diagnostic> {
-    read(text).1
+    let (definition, mut diagnostics) = read(text);
+    let warnings = definition.iter().flat_map(missing).map(|location| {
+        let message = format!("AWS accepts this; this engine does not run it yet: {MISSING}");
+        Diagnostic::warning(Code::SchemaValidationFailed, message, location)
+    });
+    diagnostics.extend(warnings);
+    diagnostics
 }
 
 /// The definition, where it has no errors as one of this type.
@@ -84,6 +90,23 @@ fn express_processors(definition: &Definition) -> Vec<Diagnostic> {
     found
 }
 
+/// What is said of a Task whose integration this engine does not have.
+const MISSING: &str =
+    "the Task fails with States.TaskFailed; mock it (stepwright test), or call the service by a function";
+
+/// The resources of Tasks whose integration AWS has and this engine does not.
+fn missing(definition: &Definition) -> Vec<String> {
+    let mut found = Vec::new();
+    visit(&definition.machine, "", &mut |state, location| {
+        if let Kind::Task(task) = &state.kind
+            && integration::is_missing(&task.resource)
+        {
+            found.push(format!("{location}/Resource"));
+        }
+    });
+    found
+}
+
 /// Tasks whose integration does not exist.
 fn unknown_resources(definition: &Definition) -> Vec<Diagnostic> {
     let mut found = Vec::new();
@@ -134,5 +157,14 @@ mod tests {
         assert!(accept(&definition("STANDARD"), ExecutionType::Standard).is_ok());
         let refused = accept(&definition("EXPRESS"), ExecutionType::Standard).unwrap_err().to_string();
         assert!(refused.contains("at /States/Each/ItemProcessor/States/T/Resource"), "{refused}");
+    }
+
+    #[test]
+    fn an_integration_that_only_aws_has_is_warned_of_and_accepted() {
+        let text = r#"{"StartAt":"G","States":{"G":{"Type":"Task","End":true,"TimeoutSeconds":60,
+            "Resource":"arn:aws:states:::glue:startJobRun.sync"}}}"#;
+        let found = check(text);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(!found[0].is_error() && found[0].to_string().ends_with("at /States/G/Resource"), "{}", found[0]);
     }
 }

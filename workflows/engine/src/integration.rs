@@ -20,7 +20,7 @@ use execution::{Failure, Flavor, TaskOrder};
 use crate::aws::{Client, Reply};
 use crate::core::Core;
 use crate::engine::Config;
-pub(crate) use resource::{Integration, Pattern, child_of, is_known};
+pub(crate) use resource::{Integration, Pattern, child_of, is_known, is_missing};
 pub(crate) use shape::check as check_answer;
 pub(crate) use states::refused;
 

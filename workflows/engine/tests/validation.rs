@@ -177,3 +177,54 @@ fn what_aws_accepts_is_accepted() {
         assert_eq!(errors(&text), [""; 0], "{text}");
     }
 }
+
+/// The definition with every `${symbol}`, which an earlier step of the recording gives a value, replaced by an ARN.
+fn bound(definition: &str) -> String {
+    let mut parts = definition.split("${");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (symbol, rest) = part.split_once('}').expect("a symbol ends");
+        let kind = if symbol.contains("ctivity") { "states" } else { "lambda" };
+        let resource = if kind == "states" { "activity" } else { "function" };
+        text.push_str(&format!("arn:aws:{kind}:us-east-1:123456789012:{resource}:name{rest}"));
+    }
+    text
+}
+
+fn json_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            json_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn recorded_definitions_are_accepted_or_refused_as_recorded() {
+    let Some(folder) = shared("conformance/dev") else { return };
+    let (mut paths, mut wrong, mut accepted, mut refused) = (Vec::new(), Vec::new(), 0, 0);
+    json_files(&folder, &mut paths);
+    for path in paths {
+        let text = std::fs::read_to_string(&path).expect("a readable file");
+        let case: serde_json::Value = serde_json::from_str(&text).expect("a case is JSON");
+        for step in case["steps"].as_array().into_iter().flatten() {
+            let Some(definition) = step["params"]["definition"].as_str() else { continue };
+            // What an EXPRESS state machine may not do is checked where the type is known.
+            let created = matches!(step["op"].as_str(), Some("CreateStateMachine" | "UpdateStateMachine"));
+            if !created || step["params"]["type"] == "EXPRESS" {
+                continue;
+            }
+            let errors = errors(&bound(definition));
+            match (errors.is_empty(), step["observed_error"] == "InvalidDefinition") {
+                (true, false) => accepted += 1,
+                (false, true) => refused += 1,
+                _ => wrong.push((path.clone(), errors)),
+            }
+        }
+    }
+    println!("{accepted} accepted, {refused} refused, as recorded");
+    assert!(wrong.is_empty() && accepted > 0 && refused > 0, "{wrong:#?}");
+}

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use asl::Value;
 
+use crate::aws::Service;
+
 /// What a task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pattern {
@@ -42,6 +44,15 @@ impl<'a> Integration<'a> {
         let (sdk, rest) = rest.strip_prefix("aws-sdk:").map_or((false, rest), |rest| (true, rest));
         let (service, action) = rest.split_once(':')?;
         Some(Self { sdk, service, action, pattern })
+    }
+
+    /// Whether this engine performs it: what [`super::perform`] has a way for.
+    fn is_performed(&self) -> bool {
+        if self.sdk {
+            return self.service == "sfn" || Service::find(self.service).is_some();
+        }
+        let here = ["lambda", "states", "dynamodb", "sqs", "sns", "events"];
+        here.contains(&self.service)
     }
 
     /// Whether AWS has it. Of SDK integrations only the form is known.
@@ -156,6 +167,12 @@ const OPTIMIZED: [(&str, bool, &[&str]); 22] = [
     ("ssm", false, &[]),
 ];
 
+/// Whether a Task with this resource, which AWS has, fails here whenever it runs.
+pub(crate) fn is_missing(resource: &str) -> bool {
+    let integration = Integration::parse(resource).filter(|_| !resource.contains("${"));
+    integration.is_some_and(|integration| integration.exists() && !integration.is_performed())
+}
+
 /// What an integration's ARN calls: `[aws-sdk:]service:action[.pattern]`. Region and account, which templates often fill
 /// in, mean nothing.
 fn call(resource: &str) -> Option<&str> {
@@ -243,6 +260,22 @@ mod tests {
         ];
         for resource in unknown {
             assert!(!is_known(resource), "{resource}");
+        }
+    }
+
+    #[test]
+    fn what_this_engine_cannot_do_is_missing() {
+        for resource in ["arn:aws:states:::aws-sdk:s3:getObject", "arn:aws:states:::glue:startJobRun.sync"] {
+            assert!(is_missing(resource), "{resource}");
+        }
+        for resource in [
+            "arn:aws:states:::aws-sdk:sfn:startExecution",
+            "arn:aws:states:::aws-sdk:ecs:updateService",
+            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "arn:aws:states:::dynamodb:query",
+            "arn:aws:lambda:us-east-1:123456789012:function:f",
+        ] {
+            assert!(!is_missing(resource), "{resource}");
         }
     }
 
