@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use jsonata_core::evaluator::{Evaluator, EvaluatorError, HostFnResult};
-use jsonata_core::value::JValue;
+use jsonata_core::value::{JValue, with_stack};
 
 use super::convert;
 use super::needs::Need;
@@ -158,19 +158,31 @@ impl Made {
     }
 }
 
-/// The value, if it is not too large and not too much of that kind has been made.
+/// The value, if it is not too large and not too much of that kind has been made; a second argument says how many levels
+/// of arrays in it were made with it.
 fn limit(args: &[JValue], made: &Made) -> HostFnResult {
+    let value = given(args, 0).cloned().unwrap_or(JValue::Undefined);
+    count(&value, given(args, 1).and_then(JValue::as_f64).unwrap_or(0.0), made)?;
+    Ok(value)
+}
+
+fn count(value: &JValue, levels: f64, made: &Made) -> Result<(), EvaluatorError> {
     /// Bytes of an item or a member, with what a growing array holds beside them.
     const EACH: usize = 64;
-    let value = given(args, 0).cloned().unwrap_or(JValue::Undefined);
-    let (bytes, too_large) = match &value {
+    let (bytes, too_large) = match value {
         JValue::String(text) => (text.len(), text.len() > LONGEST_TEXT),
         JValue::Array(items) => (items.len() * EACH, items.len() > LONGEST_SEQUENCE),
         JValue::Object(members) => (members.len() * EACH, false),
         _ => (0, false),
     };
     made.add(bytes)?;
-    if too_large { Err(memory_exceeded()) } else { Ok(value) }
+    if too_large {
+        return Err(memory_exceeded());
+    }
+    if let (JValue::Array(items), true) = (value, levels >= 1.0) {
+        with_stack(|| items.iter().try_for_each(|item| count(item, levels - 1.0, made)))?;
+    }
+    Ok(())
 }
 
 /// The items, if they are few enough to be compared each with each.
