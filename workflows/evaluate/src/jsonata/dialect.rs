@@ -29,8 +29,11 @@ pub(super) const DATED_TEXT: &str = "\u{1}dated-text";
 /// See [`DATED_TEXT`].
 pub(super) const DATED_PICTURE: &str = "\u{1}dated-picture";
 
+/// The function, which no expression can spell, that refuses pictures which the evaluator does not survive.
+pub(super) const PICTURE: &str = "\u{1}picture";
+
 /// The functions installed by [`install`].
-pub(super) const NAMES: [&str; 16] = [
+pub(super) const NAMES: [&str; 17] = [
     "eval",
     "hash",
     "millis",
@@ -45,6 +48,7 @@ pub(super) const NAMES: [&str; 16] = [
     LIMIT,
     FEW,
     JOIN,
+    PICTURE,
     DATED_TEXT,
     DATED_PICTURE,
 ];
@@ -93,6 +97,7 @@ pub(super) fn install(
     match name {
         JOIN => evaluator.register_fn(name, join),
         FEW => evaluator.register_fn(name, few),
+        PICTURE => evaluator.register_fn(name, picture),
         "eval" => evaluator.register_fn_override(name, |_: &[JValue]| Err(not_a_function())),
         "millis" => evaluator.register_fn_override(name, move |_: &[JValue]| Ok(JValue::Number(now as f64))),
         "now" => evaluator.register_fn_override(name, move |_: &[JValue]| Ok(JValue::from(timestamp(now).as_str()))),
@@ -194,6 +199,22 @@ fn few(args: &[JValue]) -> HostFnResult {
         )));
     }
     Ok(value)
+}
+
+/// The picture of a time, if each of its parts begins with a letter that may stand for something.
+fn picture(args: &[JValue]) -> HostFnResult {
+    let value = given(args, 0).cloned().unwrap_or(JValue::Undefined);
+    let unknown = value.as_str().and_then(|text| {
+        let text = text.replace("[[", "");
+        let parts = text.split('[').skip(1);
+        parts.filter_map(|part| part.trim_start().chars().next()).find(|letter| !letter.is_ascii())
+    });
+    match unknown {
+        Some(letter) => Err(EvaluatorError::EvaluationError(format!(
+            "D3132: Unknown component specifier \"{letter}\" in date/time picture string"
+        ))),
+        None => Ok(value),
+    }
 }
 
 /// The texts with a separator between them; how long they become is known before they are put together.

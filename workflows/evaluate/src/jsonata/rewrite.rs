@@ -3,7 +3,7 @@
 use jsonata_core::ast::{AstNode, BinaryOp};
 use jsonata_core::value::with_stack;
 
-use super::dialect::{DATED_PICTURE, DATED_TEXT, FEW, JOIN, LIMIT, NOW};
+use super::dialect::{DATED_PICTURE, DATED_TEXT, FEW, JOIN, LIMIT, NOW, PICTURE};
 use super::tree;
 
 /// Makes `$now(picture)` and `$toMillis(time, picture)` read the clock of the scope, and bounds what an expression can
@@ -55,7 +55,18 @@ fn visit(node: &mut AstNode, repeated: bool) {
         few(node);
         clock(node);
         date(node);
+        pictures(node);
     });
+}
+
+/// The picture that `$fromMillis` and `$toMillis` are given is looked at first.
+fn pictures(node: &mut AstNode) {
+    if let AstNode::Function { name, args, .. } = node
+        && matches!(name.as_str(), "fromMillis" | "toMillis")
+        && let Some(picture) = args.get_mut(1)
+    {
+        wrap(PICTURE, picture);
+    }
 }
 
 /// Whether the parts of `node` may be any expression: an array constructor means something of its own as a step of a
