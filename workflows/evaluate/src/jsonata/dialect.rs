@@ -207,7 +207,7 @@ fn picture(args: &[JValue]) -> HostFnResult {
     let unknown = value.as_str().and_then(|text| {
         let text = text.replace("[[", "");
         let parts = text.split('[').skip(1);
-        parts.filter_map(|part| part.trim_start().chars().next()).find(|letter| !letter.is_ascii())
+        parts.filter_map(|part| part.trim_start().chars().next()).find(|letter| !letter.is_ascii_alphabetic())
     });
     match unknown {
         Some(letter) => Err(EvaluatorError::EvaluationError(format!(
