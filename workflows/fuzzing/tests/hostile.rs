@@ -44,6 +44,16 @@ fn expressions_that_nest_without_end_are_refused() {
     let _ = given(&vec!["true ? 1"; 20_000].join(" : "));
 }
 
+/// The evaluator's own defects are errors of the expression.
+#[test]
+fn pictures_of_times_that_mean_nothing_are_refused() {
+    for picture in ["[fNn,3-3]", "[λ]", "[,]", "[", "[]", "[Y,-]", "[M01,9-1]", "[Z99999]"] {
+        let _ = given(&format!("$toMillis('1', '{picture}')"));
+        let _ = given(&format!("$fromMillis(1521801216617, '{picture}')"));
+    }
+    assert!(given("$fromMillis(1521801216617, '[fNn,3-3]')").is_err());
+}
+
 #[test]
 fn recursion_without_end_is_stopped() {
     for source in [
