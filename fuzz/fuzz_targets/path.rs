@@ -1,4 +1,10 @@
 //! Bytes as `fuzzing::path` takes them.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzing::path(bytes));
+// A panic that is caught, of the evaluator of JSONata, is no finding; one that gets here is.
+libfuzzer_sys::fuzz_target!(
+    init: {
+        std::panic::set_hook(Box::new(|_| {}));
+    },
+    |bytes: &[u8]| fuzzing::path(bytes)
+);

@@ -44,6 +44,16 @@ fn expressions_that_nest_without_end_are_refused() {
     let _ = given(&vec!["true ? 1"; 20_000].join(" : "));
 }
 
+/// The evaluator's own defects are errors of the expression.
+#[test]
+fn pictures_of_times_that_mean_nothing_are_refused() {
+    for picture in ["[fNn,3-3]", "[λ]", "[,]", "[", "[]", "[Y,-]", "[M01,9-1]", "[Z99999]"] {
+        let _ = given(&format!("$toMillis('1', '{picture}')"));
+        let _ = given(&format!("$fromMillis(1521801216617, '{picture}')"));
+    }
+    assert!(given("$fromMillis(1521801216617, '[fNn,3-3]')").is_err());
+}
+
 #[test]
 fn recursion_without_end_is_stopped() {
     for source in [
@@ -74,6 +84,10 @@ fn texts_and_arrays_that_double_are_stopped() {
         format!("$reduce({sixty}, function($a, $i) {{ $string([$a, $a]) }}, 'x')"),
         format!("$reduce({sixty}, function($a, $i) {{ $encodeUrlComponent($a & '%') & $a }}, '%%%%')"),
         format!("$reduce({sixty}, function($a, $i) {{ $base64encode($a) & $base64encode($a) }}, 'x')"),
+        String::from("($f := function($s, $x) { $x > 0 ? $f([$s, $s], $x) : $s }; $f('a', 2))"),
+        String::from("($f := function($s, $x) { ($t := [$s, $s]; $f($t, $x)) }; $f('a', 2))"),
+        String::from("($f := function($s) { $f({'a': [$s.a, $s.a]}) }; $f({'a': [1]}))"),
+        String::from("($f := function($s) { $f([[$s[0], $s[0]]]) }; $f([[1]]))"),
         String::from("$pad('x', 1000000000)"),
         String::from("$pad('x', -9e15)"),
         String::from("[1..1e15]"),

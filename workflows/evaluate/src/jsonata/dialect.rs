@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use jsonata_core::evaluator::{Evaluator, EvaluatorError, HostFnResult};
-use jsonata_core::value::JValue;
+use jsonata_core::value::{JValue, with_stack};
 
 use super::convert;
 use super::needs::Need;
@@ -29,8 +29,11 @@ pub(super) const DATED_TEXT: &str = "\u{1}dated-text";
 /// See [`DATED_TEXT`].
 pub(super) const DATED_PICTURE: &str = "\u{1}dated-picture";
 
+/// The function, which no expression can spell, that refuses pictures which the evaluator does not survive.
+pub(super) const PICTURE: &str = "\u{1}picture";
+
 /// The functions installed by [`install`].
-pub(super) const NAMES: [&str; 16] = [
+pub(super) const NAMES: [&str; 17] = [
     "eval",
     "hash",
     "millis",
@@ -45,6 +48,7 @@ pub(super) const NAMES: [&str; 16] = [
     LIMIT,
     FEW,
     JOIN,
+    PICTURE,
     DATED_TEXT,
     DATED_PICTURE,
 ];
@@ -93,6 +97,7 @@ pub(super) fn install(
     match name {
         JOIN => evaluator.register_fn(name, join),
         FEW => evaluator.register_fn(name, few),
+        PICTURE => evaluator.register_fn(name, picture),
         "eval" => evaluator.register_fn_override(name, |_: &[JValue]| Err(not_a_function())),
         "millis" => evaluator.register_fn_override(name, move |_: &[JValue]| Ok(JValue::Number(now as f64))),
         "now" => evaluator.register_fn_override(name, move |_: &[JValue]| Ok(JValue::from(timestamp(now).as_str()))),
@@ -158,19 +163,31 @@ impl Made {
     }
 }
 
-/// The value, if it is not too large and not too much of that kind has been made.
+/// The value, if it is not too large and not too much of that kind has been made; a second argument says how many levels
+/// of arrays in it were made with it.
 fn limit(args: &[JValue], made: &Made) -> HostFnResult {
+    let value = given(args, 0).cloned().unwrap_or(JValue::Undefined);
+    count(&value, given(args, 1).and_then(JValue::as_f64).unwrap_or(0.0), made)?;
+    Ok(value)
+}
+
+fn count(value: &JValue, levels: f64, made: &Made) -> Result<(), EvaluatorError> {
     /// Bytes of an item or a member, with what a growing array holds beside them.
     const EACH: usize = 64;
-    let value = given(args, 0).cloned().unwrap_or(JValue::Undefined);
-    let (bytes, too_large) = match &value {
+    let (bytes, too_large) = match value {
         JValue::String(text) => (text.len(), text.len() > LONGEST_TEXT),
         JValue::Array(items) => (items.len() * EACH, items.len() > LONGEST_SEQUENCE),
         JValue::Object(members) => (members.len() * EACH, false),
         _ => (0, false),
     };
     made.add(bytes)?;
-    if too_large { Err(memory_exceeded()) } else { Ok(value) }
+    if too_large {
+        return Err(memory_exceeded());
+    }
+    if let (JValue::Array(items), true) = (value, levels >= 1.0) {
+        with_stack(|| items.iter().try_for_each(|item| count(item, levels - 1.0, made)))?;
+    }
+    Ok(())
 }
 
 /// The items, if they are few enough to be compared each with each.
@@ -182,6 +199,22 @@ fn few(args: &[JValue]) -> HostFnResult {
         )));
     }
     Ok(value)
+}
+
+/// The picture of a time, if each of its parts begins with a letter that may stand for something.
+fn picture(args: &[JValue]) -> HostFnResult {
+    let value = given(args, 0).cloned().unwrap_or(JValue::Undefined);
+    let unknown = value.as_str().and_then(|text| {
+        let text = text.replace("[[", "");
+        let parts = text.split('[').skip(1);
+        parts.filter_map(|part| part.trim_start().chars().next()).find(|letter| !letter.is_ascii_alphabetic())
+    });
+    match unknown {
+        Some(letter) => Err(EvaluatorError::EvaluationError(format!(
+            "D3132: Unknown component specifier \"{letter}\" in date/time picture string"
+        ))),
+        None => Ok(value),
+    }
 }
 
 /// The texts with a separator between them; how long they become is known before they are put together.

@@ -3,11 +3,11 @@
 use jsonata_core::ast::{AstNode, BinaryOp};
 use jsonata_core::value::with_stack;
 
-use super::dialect::{DATED_PICTURE, DATED_TEXT, FEW, JOIN, LIMIT, NOW};
+use super::dialect::{DATED_PICTURE, DATED_TEXT, FEW, JOIN, LIMIT, NOW, PICTURE};
 use super::tree;
 
 /// Makes `$now(picture)` and `$toMillis(time, picture)` read the clock of the scope, and bounds what an expression can
-/// make again and again: texts, ranges, and what functions of its own give.
+/// make again and again: texts, ranges, arrays and objects.
 pub(super) fn rewrite(tree: &mut AstNode) {
     let recursive = tree::any(tree, &mut |node| matches!(node, AstNode::Lambda { .. }));
     let hidden = tree::any(tree, &mut |node| match node {
@@ -38,21 +38,57 @@ fn joins(node: &mut AstNode) {
 fn visit(node: &mut AstNode, repeated: bool) {
     with_stack(|| {
         let chain = matches!(node, AstNode::Binary { op: BinaryOp::ChainPipe, .. });
-        let repeated = repeated || repeats(node);
+        let (repeated, takes) = (repeated || repeats(node), takes_any(node));
         for (index, child) in tree::children_mut(node).into_iter().enumerate() {
             visit(child, repeated);
             // The right side of `~>` must stay a function.
             if repeated && grows(child) && !(chain && index == 1) {
                 wrap(LIMIT, child);
+            } else if repeated && takes && matches!(child, AstNode::Array(_) | AstNode::Object(_)) {
+                let levels = AstNode::Number(levels(child));
+                wrap(LIMIT, child);
+                if let AstNode::Function { args, .. } = child {
+                    args.push(levels);
+                }
             }
-        }
-        if let AstNode::Lambda { body, .. } = node {
-            bound_result(body);
         }
         few(node);
         clock(node);
         date(node);
+        pictures(node);
     });
+}
+
+/// The picture that `$fromMillis` and `$toMillis` are given is looked at first.
+fn pictures(node: &mut AstNode) {
+    if let AstNode::Function { name, args, .. } = node
+        && matches!(name.as_str(), "fromMillis" | "toMillis")
+        && let Some(picture) = args.get_mut(1)
+    {
+        wrap(PICTURE, picture);
+    }
+}
+
+/// Whether the parts of `node` may be any expression: an array constructor means something of its own as a step of a
+/// path and in an array.
+fn takes_any(node: &AstNode) -> bool {
+    matches!(
+        node,
+        AstNode::Function { .. }
+            | AstNode::Call { .. }
+            | AstNode::Lambda { .. }
+            | AstNode::Object(_)
+            | AstNode::Conditional { .. }
+            | AstNode::Block(_)
+            | AstNode::Binary { .. }
+    )
+}
+
+/// Levels of array constructors inside an array constructor: they are bounded with it.
+fn levels(node: &AstNode) -> f64 {
+    let AstNode::Array(items) = node else { return 0.0 };
+    let inner = items.iter().filter(|item| matches!(item, AstNode::Array(_)));
+    inner.map(|item| 1.0 + levels(item)).fold(0.0, f64::max)
 }
 
 /// Makes `node` the argument of the function `name` of the dialect.
@@ -84,26 +120,6 @@ fn grows(node: &AstNode) -> bool {
         }
         _ => false,
     }
-}
-
-/// Bounds the array or the object that a function of the expression's own gives. A call there is left alone: it must
-/// stay the last thing that the function does.
-fn bound_result(body: &mut AstNode) {
-    with_stack(|| match body {
-        AstNode::Array(_) | AstNode::Object(_) => wrap(LIMIT, body),
-        AstNode::Block(items) => {
-            if let Some(last) = items.last_mut() {
-                bound_result(last);
-            }
-        }
-        AstNode::Conditional { then_branch, else_branch, .. } => {
-            bound_result(then_branch);
-            if let Some(branch) = else_branch {
-                bound_result(branch);
-            }
-        }
-        _ => {}
-    });
 }
 
 /// `$distinct(items)`, which compares each item with each, is only given so many.

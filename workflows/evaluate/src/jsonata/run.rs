@@ -1,5 +1,7 @@
 //! Evaluating an expression within bounds.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptions};
 use jsonata_core::value::JValue;
 
@@ -68,7 +70,10 @@ fn evaluate(program: &Program, scope: &Scope<'_>, draws: &Draws, item: &JValue) 
             dialect::install(&mut evaluator, name, scope.now, draws, &made)?;
         }
     }
-    evaluator.evaluate(&program.tree, item)
+    // The evaluator is somebody else's: a defect in it fails the expression and nothing else.
+    catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(&program.tree, item))).unwrap_or_else(|_| {
+        Err(EvaluatorError::EvaluationError(String::from("The evaluator cannot evaluate this expression")))
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds stay exact for 285,000 years")]

@@ -137,6 +137,8 @@ fn what_goes_wrong_is_told_in_awss_words() {
         ("'a' + 1", threw("T2001: The left side of the \"+\" operator must evaluate to a number")),
         ("1 * 'a'", threw("T2002: The right side of the \"*\" operator must evaluate to a number")),
         ("$sum(['a'])", threw("T0412: Argument 1 of function \"sum\" must be an array of \"numbers\"")),
+        ("$fromMillis(0, '[λ]')", threw("D3132: Unknown component specifier \"λ\" in date/time picture string")),
+        ("$fromMillis(0, '[,]')", threw("D3132: Unknown component specifier \",\" in date/time picture string")),
         ("$join([1])", threw("T0412: Argument 1 of function \"join\" must be an array of \"strings\"")),
         ("$join(['a'], 1)", threw("T0410: Argument 2 of function \"join\" does not match function signature")),
         ("$abs('x')", threw("T0410: Argument 1 of function \"abs\" does not match function signature")),
