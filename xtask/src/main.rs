@@ -1,6 +1,7 @@
-//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices`. There is no shell script beside them.
+//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | conformance`. There is no shell script beside them.
 
 mod clock;
+mod conformance;
 mod definitions;
 mod demo;
 mod failure;
@@ -47,6 +48,8 @@ enum Command {
     },
     /// Rewrite the prices of Fargate from the AWS Price List (needs AWS credentials)
     Prices,
+    /// Replay executions recorded on AWS, and write the score into workflows/CONFORMANCE.md
+    Conformance(conformance::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,6 +83,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Asl(Asl::Fmt { check }) => say(definitions::format(&root, check)?),
         Command::Policies { check } => say(policies::apply(&root, check)?),
         Command::Prices => prices::refresh(&root),
+        Command::Conformance(options) => conformance::run(&root, &options),
     }
 }
 

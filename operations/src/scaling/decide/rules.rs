@@ -99,8 +99,7 @@ fn reaction(facts: &Facts<'_>) -> Option<Found> {
     Some(Found { why, capacity: Capacity::Raises, candidates, none: no_room(facts) })
 }
 
-/// 3. Capacity goes back and forth. Where bursts are short, capacity that stays from one to the next meets both; whether
-/// it does, the replay says.
+/// 3. Capacity goes back and forth. (Capacity that stays from one burst to the next may meet both: so the replay says.)
 fn reversals(facts: &Facts<'_>) -> Option<Found> {
     let effectiveness = facts.situation.effectiveness;
     let stats = &effectiveness.stats;

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::costs::{DAY_MS, ECS};
 use super::member::Size;
+use super::record::Record;
 use super::scaling::Scheduled;
 use crate::world::generator::Generator;
 use crate::world::metrics::{Series, Statistic};
