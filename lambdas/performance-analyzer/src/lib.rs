@@ -29,8 +29,8 @@ const PERIODS: (Millis, u32) = (14 * DAY_MS, 300);
 const STARTS: (Millis, u32) = (WEEK_MS, 60);
 /// The same for trends.
 const WEEKS: (Millis, u32) = (28 * DAY_MS, 3_600);
-/// The same for tasks one by one.
-const TASKS: (Millis, u32) = (DAY_MS, 60);
+/// The same for tasks one by one: there are many, and five minutes show which of them do more than their share.
+const TASKS: (Millis, u32) = (DAY_MS, 300);
 /// The most tasks that are looked at one by one.
 const MOST_TASKS: usize = 50;
 

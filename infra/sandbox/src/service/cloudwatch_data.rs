@@ -147,8 +147,8 @@ fn result(query: &Query, points: &[(i64, f64)], complete: bool) -> Node {
     Node::map([
         ("Id", query.id.into()),
         ("Label", query.label.as_str().into()),
-        ("Timestamps", Node::list(points.iter().map(|(at, _)| Node::Time(*at)))),
-        ("Values", Node::list(points.iter().map(|(_, value)| Node::Double(*value)))),
+        ("Timestamps", Node::Times(points.iter().map(|(at, _)| *at).collect())),
+        ("Values", Node::Doubles(points.iter().map(|(_, value)| *value).collect())),
         ("StatusCode", if complete { "Complete" } else { "PartialData" }.into()),
     ])
 }

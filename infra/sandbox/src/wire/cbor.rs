@@ -40,6 +40,11 @@ fn float(bytes: &mut Vec<u8>, value: f64) {
     bytes.extend(value.to_be_bytes());
 }
 
+fn time(bytes: &mut Vec<u8>, at_ms: i64) {
+    head(bytes, 6, EPOCH_TAG);
+    float(bytes, seconds(at_ms));
+}
+
 fn text(bytes: &mut Vec<u8>, value: &str) {
     head(bytes, 3, value.len() as u64);
     bytes.extend(value.as_bytes());
@@ -53,9 +58,14 @@ fn append(bytes: &mut Vec<u8>, node: &Node) {
         Node::Int(value) => head(bytes, 0, value.unsigned_abs()),
         Node::Double(value) => float(bytes, *value),
         Node::Text(value) => text(bytes, value),
-        Node::Time(at_ms) => {
-            head(bytes, 6, EPOCH_TAG);
-            float(bytes, seconds(*at_ms));
+        Node::Time(at_ms) => time(bytes, *at_ms),
+        Node::Times(times) => {
+            head(bytes, 4, times.len() as u64);
+            times.iter().for_each(|at_ms| time(bytes, *at_ms));
+        }
+        Node::Doubles(values) => {
+            head(bytes, 4, values.len() as u64);
+            values.iter().for_each(|value| float(bytes, *value));
         }
         Node::List(_, elements) => {
             head(bytes, 4, elements.len() as u64);
@@ -116,11 +126,14 @@ mod tests {
             ("Big", Node::Int(5_000_000_000)),
             ("Time", Node::Time(1_500)),
             ("List", Node::list([Node::Double(0.5), Node::Bool(true)])),
+            ("Times", Node::Times(vec![1_500, 2_000])),
+            ("Values", Node::Doubles(vec![0.5])),
             ("Gone", Node::Absent),
         ]);
         assert_eq!(
             read(&write(&node)),
-            Ok(json!({"Text": "ä", "Int": -300, "Big": 5_000_000_000_i64, "Time": 1.5, "List": [0.5, true]}))
+            Ok(json!({"Text": "ä", "Int": -300, "Big": 5_000_000_000_i64, "Time": 1.5, "List": [0.5, true],
+                "Times": [1.5, 2.0], "Values": [0.5]}))
         );
     }
 

@@ -21,6 +21,10 @@ pub(crate) enum Node {
     Time(i64),
     /// A list and the name of its elements in XML.
     List(&'static str, Vec<Self>),
+    /// A list of instants: weeks of metrics are long.
+    Times(Vec<i64>),
+    /// A list of floating-point numbers, for the same.
+    Doubles(Vec<f64>),
     /// A structure, in order.
     Map(Vec<(&'static str, Self)>),
     /// JSON as it is, for services that speak nothing else.
@@ -59,10 +63,12 @@ impl Node {
             Self::Absent => Value::Null,
             Self::Bool(value) => Value::Bool(*value),
             Self::Int(value) => Value::from(*value),
-            Self::Double(value) => Number::from_f64(*value).map_or(Value::Null, Value::Number),
+            Self::Double(value) => double(*value),
             Self::Text(text) => Value::String(text.clone()),
             Self::Time(at_ms) => Value::from(seconds(*at_ms)),
             Self::List(_, elements) => Value::Array(elements.iter().map(Self::to_json).collect()),
+            Self::Times(times) => Value::Array(times.iter().map(|at_ms| seconds(*at_ms).into()).collect()),
+            Self::Doubles(values) => Value::Array(values.iter().copied().map(double).collect()),
             Self::Map(members) => {
                 let present = members.iter().filter(|(_, node)| *node != Self::Absent);
                 Value::Object(present.map(|(name, node)| ((*name).to_owned(), node.to_json())).collect::<Map<_, _>>())
@@ -70,6 +76,10 @@ impl Node {
             Self::Json(value) => value.clone(),
         }
     }
+}
+
+fn double(value: f64) -> Value {
+    Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
 /// Seconds since the epoch.

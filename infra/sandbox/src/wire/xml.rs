@@ -47,6 +47,8 @@ fn write(text: &mut String, node: &Node) {
         Node::Double(value) => text.push_str(&value.to_string()),
         Node::Text(value) => text.push_str(&escaped(value)),
         Node::Time(at_ms) => text.push_str(&rfc3339(*at_ms)),
+        Node::Times(times) => times.iter().for_each(|at_ms| member(text, "member", &Node::Time(*at_ms))),
+        Node::Doubles(values) => values.iter().for_each(|value| member(text, "member", &Node::Double(*value))),
         Node::List(name, elements) => elements.iter().for_each(|element| member(text, name, element)),
         Node::Map(members) => {
             let present = members.iter().filter(|(_, node)| *node != Node::Absent);

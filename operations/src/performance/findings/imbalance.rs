@@ -14,10 +14,10 @@ const LIMIT: f64 = 1.8;
 pub(crate) const LEAST_SHARE: f64 = 0.1;
 /// Below this mean, percent, a ratio says nothing: a task that does a little is twice one that does nearly nothing.
 const LEAST_CPU: f64 = 10.0;
-/// A task's first minutes are not counted: it has no work yet, or it is warming up.
-const WARM_MINUTES: usize = 10;
-/// How many minutes become one point.
-const FOLD: usize = 5;
+/// A task's first seconds are not counted: it has no work yet, or it is warming up.
+const WARM_SECONDS: u32 = 600;
+/// Seconds that become one point.
+const FOLD_SECONDS: u32 = 300;
 /// How many points it takes: six hours.
 const LEAST_POINTS: usize = 72;
 
@@ -107,9 +107,10 @@ fn spread(tasks: &[TaskCpu]) -> Option<Spread> {
 /// A task's processor without its first minutes, in longer periods.
 fn warm(cpu: &History) -> History {
     let first = cpu.values().iter().position(Option::is_some).unwrap_or(0);
+    let periods = |seconds: u32| seconds.div_ceil(cpu.period_seconds().max(1)) as usize;
     // A task that was there before the day began is warm.
-    let from = if first == 0 { cpu.start() } else { cpu.at(first + WARM_MINUTES) };
-    cpu.without(&[(cpu.start(), from)]).folded(FOLD, Fold::Mean)
+    let from = if first == 0 { cpu.start() } else { cpu.at(first + periods(WARM_SECONDS)) };
+    cpu.without(&[(cpu.start(), from)]).folded(periods(FOLD_SECONDS), Fold::Mean)
 }
 
 #[cfg(test)]
@@ -134,6 +135,8 @@ mod tests {
         };
         let finding = found(tasks(30)).unwrap();
         assert!(finding.summary.contains("mostly task t2"), "{}", finding.summary);
+        let coarse = |task: TaskCpu| TaskCpu { cpu: task.cpu.folded(5, Fold::Mean), ..task };
+        assert!(found(tasks(30).into_iter().map(coarse).collect()).is_some(), "read in five minutes");
         assert_eq!(found(tasks(5)), None, "for too short a time");
         assert_eq!(found(tasks(0)), None);
         assert_eq!(found(tasks(30)[..1].to_vec()), None, "alone");
