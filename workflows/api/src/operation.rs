@@ -20,7 +20,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
 use crate::fault::Fault;
-use crate::fields::Fields;
+use crate::fields::{Fields, Text};
 use crate::gate::Gate;
 
 /// What an operation works with.
@@ -31,6 +31,13 @@ pub(crate) struct Context {
     pub(crate) stopping: watch::Receiver<bool>,
     /// What requests that change something pass.
     pub(crate) gate: Gate,
+}
+
+impl Context {
+    /// `SensitiveData`, as long as the engine takes it.
+    fn data(&self) -> Text {
+        Text::sensitive(0..=self.engine.config().limits.payload_bytes)
+    }
 }
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Json, Fault>> + Send + 'a>>;

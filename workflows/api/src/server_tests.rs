@@ -14,6 +14,10 @@ const ACCOUNT: &str = "123456789012";
 const NOW: i64 = 1_700_000_000_000;
 
 async fn engine(clock: Clock) -> Engine {
+    engine_within(clock, execution::Limits::default()).await
+}
+
+async fn engine_within(clock: Clock, limits: execution::Limits) -> Engine {
     let config = Config {
         account: ACCOUNT.to_owned(),
         region: "us-east-1".to_owned(),
@@ -21,7 +25,7 @@ async fn engine(clock: Clock) -> Engine {
         aws: aws::Endpoint::Url("http://127.0.0.1:9".to_owned()),
         lambda_endpoint: None,
         clock,
-        limits: execution::Limits::default(),
+        limits,
     };
     Engine::open(config).await.unwrap()
 }
@@ -498,4 +502,22 @@ async fn a_synchronous_execution_answers_its_end_and_its_bill() {
     let standard = client.machine("s", &pass()).await;
     let (code, _) = client.refused("StartSyncExecution", json!({ "stateMachineArn": standard })).await;
     assert_eq!(code, "StateMachineTypeNotSupported");
+}
+
+#[tokio::test]
+async fn payloads_are_as_long_as_the_engine_takes_them() {
+    let input = json!({ "text": "x".repeat(300_000) }).to_string();
+    for (payload_bytes, wanted) in [(262_144, 400), (usize::MAX, 200)] {
+        let limits = execution::Limits { payload_bytes, ..execution::Limits::default() };
+        let options = Options::on((Ipv4Addr::LOCALHOST, 0).into());
+        let server = Server::start(engine_within(Clock::manual(NOW), limits).await, options).await.unwrap();
+        let mut connection = Connection::open(&server).await;
+        let definition = json!({ "StartAt": "P", "States": { "P": { "Type": "Pass", "End": true } } }).to_string();
+        let machine = json!({ "name": "m", "definition": definition, "roleArn": "arn:aws:iam::123456789012:role/r" });
+        let (_, made) = connection.call("CreateStateMachine", machine).await;
+        let start = json!({ "stateMachineArn": made["stateMachineArn"], "input": input });
+        let (status, answer) = connection.call("StartExecution", start).await;
+        assert_eq!(status, wanted, "{answer}");
+        server.stop().await;
+    }
 }

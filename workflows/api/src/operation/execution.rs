@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Context;
 use crate::fault::Fault;
-use crate::fields::{ARN, CAUSE, CLIENT_TOKEN, DATA, ERROR, Fields, LONG_ARN, NAME, Text};
+use crate::fields::{ARN, CAUSE, CLIENT_TOKEN, ERROR, Fields, LONG_ARN, NAME, Text};
 use crate::history::timestamp;
 use crate::jackson;
 use crate::page::Page;
@@ -18,7 +18,7 @@ const STATUSES: [&str; 6] = ["RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABO
 pub(super) async fn start(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let arn = fields.required("stateMachineArn", &ARN);
     let name = fields.optional("name", &NAME);
-    let input = fields.optional("input", &DATA);
+    let input = fields.optional("input", &context.data());
     fields.optional("traceHeader", &Text::of(0..=256));
     fields.check()?;
     let input = given_input(input)?;
@@ -30,7 +30,7 @@ pub(super) async fn start(context: &Context, mut fields: Fields<'_>) -> Result<J
 pub(super) async fn start_sync(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let arn = fields.required("stateMachineArn", &ARN);
     let name = fields.optional("name", &NAME);
-    let input = fields.optional("input", &DATA);
+    let input = fields.optional("input", &context.data());
     let trace = fields.optional("traceHeader", &Text::of(0..=256));
     let with_data = fields.one_of("includedData", &["ALL_DATA", "METADATA_ONLY"]) != Some("METADATA_ONLY");
     fields.check()?;

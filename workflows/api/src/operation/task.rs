@@ -5,12 +5,12 @@ use serde_json::{Value as Json, json};
 use super::Context;
 use super::execution::read_failure;
 use crate::fault::Fault;
-use crate::fields::{DATA, Fields, TASK_TOKEN};
+use crate::fields::{Fields, TASK_TOKEN};
 use crate::jackson;
 
 pub(super) async fn succeed(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let token = fields.required("taskToken", &TASK_TOKEN);
-    let output = fields.required("output", &DATA);
+    let output = fields.required("output", &context.data());
     fields.check()?;
     let output = jackson::parse(output)
         .map_err(|complaint| Fault::caller("InvalidOutput", format!("Invalid Output: '{complaint}'")))?;

@@ -91,8 +91,31 @@ pub(crate) struct Arguments {
     /// do not skip.
     #[arg(long)]
     skip_idle: bool,
+    /// A quota of AWS that is not kept here; may be repeated. `payload`: 262,144 bytes in one input, output or result.
+    /// `history`: 25,000 events in one execution. For tests: AWS keeps both.
+    #[arg(long, value_name = "payload|history", value_enum)]
+    without_limit: Vec<Quota>,
     #[command(flatten)]
     clock: ClockOptions,
+}
+
+/// A quota that may be lifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Quota {
+    Payload,
+    History,
+}
+
+/// AWS's quotas, but for these.
+fn limits(without: &[Quota]) -> execution::Limits {
+    let mut limits = execution::Limits::default();
+    for quota in without {
+        match quota {
+            Quota::Payload => limits.payload_bytes = usize::MAX,
+            Quota::History => limits.history_events = u64::MAX,
+        }
+    }
+    limits
 }
 
 /// Where service integrations go.
@@ -225,7 +248,7 @@ async fn open(
         aws: world.aws(),
         lambda_endpoint: world.lambda_url(),
         clock: world.clock.clone(),
-        limits: execution::Limits::default(),
+        limits: limits(&arguments.without_limit),
     };
     let engine = Engine::open(config).await.map_err(could_not_start)?;
     match equip(&engine, stack, definitions).await {
@@ -292,6 +315,16 @@ mod tests {
 
     fn arguments(line: &[&str]) -> Arguments {
         Line::parse_from(["serve"].iter().chain(line)).arguments
+    }
+
+    #[test]
+    fn quotas_are_aws_s_unless_they_are_lifted() {
+        let given = |line: &[&str]| limits(&arguments(line).without_limit);
+        assert_eq!((given(&[]).payload_bytes, given(&[]).history_events), (262_144, 25_000));
+        let lifted = given(&["--without-limit", "payload"]);
+        assert_eq!((lifted.payload_bytes, lifted.history_events), (usize::MAX, 25_000));
+        let both = given(&["--without-limit", "payload", "--without-limit", "history"]);
+        assert_eq!(both.history_events, u64::MAX);
     }
 
     #[test]
