@@ -186,7 +186,8 @@ impl Core {
     /// An execution's record. Of EXPRESS executions only the children of Map Runs have one.
     pub(crate) fn record(&self, arn: &str) -> Result<ExecutionRecord, Error> {
         if let Err(wrong) = arn::resource(arn, "execution") {
-            let found = arn::resource(arn, "express").is_ok().then(|| self.records.execution(arn)).transpose()?;
+            let child = arn::resource(arn, "express").is_ok() && !express::is_forgotten(arn);
+            let found = child.then(|| self.records.execution(arn)).transpose()?;
             return found.flatten().ok_or(wrong);
         }
         self.records.execution(arn)?.ok_or_else(|| Error::ExecutionDoesNotExist(arn.to_owned()))

@@ -98,8 +98,8 @@ fn every_service_is_configured_wrong_in_its_own_way() {
     assert!(acts(&world, "webhooks", 0) == 0);
     let midnight = NOON_MS - 12 * HOUR_MS;
     let night: Vec<f64> = cpu(&world, "reports", 1)[12 * 60..].to_vec();
-    assert!(share(&night[60..150], |cpu| cpu > 95.0) > 0.1, "{midnight} and on");
-    assert!(share(&night[240..], |cpu| cpu > 95.0) == 0.0);
+    assert!(share(&night[60..150], |cpu| cpu > 95.0) > 0.01, "{midnight} and on: when the night begins");
+    assert!(share(&night[240..], |cpu| cpu < 37.0) > 0.99, "all day there is too much");
 }
 
 #[test]
