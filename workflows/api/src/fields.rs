@@ -3,6 +3,7 @@
 //! Every violation is collected, so that one answer names them all, in AWS's words:
 //! `2 validation errors detected: Value null at 'name' failed to satisfy constraint: Member must not be null; ...`.
 
+use std::fmt::{Debug, Display};
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
@@ -132,20 +133,22 @@ impl<'a> Fields<'a> {
     /// A whole number in `range`.
     pub(crate) fn number(&mut self, name: &str, range: &RangeInclusive<i64>) -> Option<i64> {
         let value = self.shaped(name, "a whole number", Value::as_i64)?;
-        let bound = if value > *range.end() {
-            format!("less than or equal to {}", range.end())
-        } else if value < *range.start() {
-            format!("greater than or equal to {}", range.start())
-        } else {
-            return Some(value);
-        };
-        self.broken(&format!("Value '{value}'"), name, &format!("Member must have value {bound}"));
-        None
+        self.bounded(name, value, range)
     }
 
     /// A number in `range`, whole or not.
     pub(crate) fn float(&mut self, name: &str, range: &RangeInclusive<f64>) -> Option<f64> {
         let value = self.shaped(name, "a number", Value::as_f64)?;
+        self.bounded(name, value, range)
+    }
+
+    /// `value`, if it is in `range`. Bounds are shown without a fraction that is none, the value as it is: `101.0`.
+    fn bounded<T: PartialOrd + Display + Debug>(
+        &mut self,
+        name: &str,
+        value: T,
+        range: &RangeInclusive<T>,
+    ) -> Option<T> {
         let bound = if value > *range.end() {
             format!("less than or equal to {}", range.end())
         } else if value < *range.start() {
