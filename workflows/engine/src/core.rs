@@ -16,9 +16,10 @@ use tokio::task::AbortHandle;
 use crate::activity::Activities;
 use crate::arn::Place;
 use crate::call::Calls;
+use crate::closed::{Closed, End};
 use crate::engine::Config;
 use crate::entropy;
-use crate::express::Awaited;
+use crate::express::Reader;
 use crate::histories::Histories;
 use crate::integration::World;
 use crate::map_run::MapRuns;
@@ -39,7 +40,7 @@ pub(crate) struct Core {
     pub(crate) activities: Arc<Activities>,
     pub(crate) timers: Arc<Timers>,
     pub(crate) waiters: Waiters,
-    pub(crate) awaited: Awaited,
+    pub(crate) closed: Closed,
     pub(crate) histories: Histories,
     pub(crate) calls: Calls,
     pub(crate) map_runs: MapRuns,
@@ -70,6 +71,8 @@ pub(crate) struct Live {
     pub(crate) written: u64,
     /// The due time that timers and store know.
     pub(crate) due: Option<Millis>,
+    /// Who reads its end, where it is in memory alone.
+    pub(crate) reader: Option<Reader>,
 }
 
 /// What the world is to see of a step, once it is durable.
@@ -77,8 +80,10 @@ struct Effects {
     arn: Arc<str>,
     orders: Vec<TaskOrder>,
     runs: Vec<MapRunOrder>,
-    /// It was the last step.
-    closed: bool,
+    /// It was the last step: how the execution has ended.
+    end: Option<End>,
+    /// Who reads the end of one that is in memory alone.
+    reader: Option<Reader>,
 }
 
 /// One of the errands, for as long as it lives.
@@ -127,7 +132,8 @@ impl Core {
     pub(crate) fn step(&self, live: &mut Live, input: Input) -> Option<Ticket> {
         let events = self.decide(live, input);
         let writes = self.writes(live, &events);
-        (!writes.is_empty()).then(|| self.commit(live, &events, writes))
+        let changed = !events.is_empty() || !writes.is_empty();
+        changed.then(|| self.commit(live, &events, writes))
     }
 
     /// Lets the execution decide; one whose state machine is being deleted is stopped instead of entering a state.
@@ -147,23 +153,25 @@ impl Core {
 
     /// What the step changes in the store: journal, record and due time; brings the timers up to date.
     pub(crate) fn writes(&self, live: &mut Live, events: &[Event]) -> Vec<Write> {
-        let Live { execution, record, written, due, .. } = live;
-        let mut writes = Vec::new();
-        if !events.is_empty() {
-            writes.extend(write::events(record.number, *written, events));
-            *written += events.len() as u64;
-        }
+        let Live { execution, record, written, due, reader, .. } = live;
         let ended = record.ended.is_none() && execution.status() != Status::Running;
         if ended {
             let at = execution.ended_at().unwrap_or_else(|| self.config.clock.now());
             record.ended = Some(Ended { status: status_name(execution.status()).to_owned(), at });
-            writes.extend(write::execution(record));
         }
         let next = execution.due().filter(|_| record.ended.is_none());
-        if *due != next {
-            writes.extend(due.map(|due| write::no_due(due, record.number)));
-            writes.extend(next.map(|next| write::due(next, record.number, &record.identity.arn)));
+        let mut writes = Vec::new();
+        if reader.is_none() {
+            writes.extend(write::events(record.number, *written, events));
+            if ended {
+                writes.extend(write::execution(record));
+            }
+            if *due != next {
+                writes.extend(due.map(|due| write::no_due(due, record.number)));
+                writes.extend(next.map(|next| write::due(next, record.number, &record.identity.arn)));
+            }
         }
+        *written += events.len() as u64;
         // A fired timer has left the set even where the due time is the same again.
         self.timers.change(&record.identity.arn, due.take(), next);
         *due = next;
@@ -188,7 +196,11 @@ impl Core {
         self.drop_stale_work(&arn, |task| {
             live.execution.order(task).is_some() || live.execution.map_run(task).is_some()
         });
-        let effects = Effects { arn, orders, runs, closed: live.record.ended.is_some() };
+        let end = live.record.ended.is_some().then(|| End::of(live, events.last()));
+        let effects = Effects { arn, orders, runs, end, reader: live.reader.clone() };
+        if live.reader.is_some() {
+            return self.records.committer.pass(|| self.perform(effects));
+        }
         let me = self.me.clone();
         self.records.committer.write_then(writes, move |outcome| {
             if let (Ok(()), Some(core)) = (outcome, me.upgrade()) {
@@ -197,7 +209,8 @@ impl Core {
         })
     }
 
-    /// Shows the world what has become durable. Runs on the committer's thread: nothing here may take long.
+    /// Shows the world what has become durable. Runs on the committer's thread, or while the execution is locked:
+    /// nothing here may take long, and nothing may lock an execution.
     fn perform(&self, effects: Effects) {
         for order in effects.orders {
             self.dispatch(&effects.arn, order);
@@ -205,13 +218,17 @@ impl Core {
         for run in effects.runs {
             self.run_map(&effects.arn, run, false);
         }
-        if effects.closed {
-            self.closed(&effects.arn);
+        if let Some(end) = effects.end {
+            self.close(&effects.arn, end, effects.reader);
         }
     }
 
     /// An execution has ended, durably: it leaves the open ones, and those who wait for it hear of it.
-    fn closed(&self, arn: &Arc<str>) {
+    fn close(&self, arn: &Arc<str>, end: End, reader: Option<Reader>) {
+        match &reader {
+            Some(reader) => reader.tell(end.description),
+            None => self.closed.keep(end),
+        }
         let slot = self.open().remove(arn);
         self.drop_stale_work(arn, |_| false);
         self.announce(arn);
@@ -219,7 +236,9 @@ impl Core {
         self.runtime.spawn(async move {
             let live = slot.and_then(|slot| slot.live.lock().ok()?.take());
             if let (Some(core), Some(live)) = (me.upgrade(), live) {
-                core.forget(&live.record.identity.arn);
+                if reader.is_none() {
+                    core.forget(&live.record.identity.arn);
+                }
                 core.finish_deletion(live.record.machine_arn()).await;
             }
         });
@@ -290,6 +309,7 @@ impl Core {
         self.activities.dismiss();
         self.records.close();
         self.waiters.dismiss();
+        self.dismiss_readers();
     }
 }
 

@@ -1,16 +1,18 @@
-//! EXPRESS executions: five minutes at most, and nothing of them is kept after their end. Until then they are as
-//! durable as others: a crash does not lose them.
+//! EXPRESS executions: five minutes at most, and nothing of them is kept after their end.
+//!
+//! As on AWS, one that nobody waits for runs at least once: it is as durable as others until it has ended. One that its
+//! caller waits for runs at most once: it is in memory alone, and goes with the server, as the caller's connection does.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use execution::{Failure, Limits, Millis, Status};
+use tokio::sync::oneshot;
 
 use crate::core::Core;
 use crate::description::{ExecutionDescription, Given};
 use crate::entropy;
 use crate::exception::Error;
-use crate::store::{ExecutionRecord, Origin, digest};
+use crate::store::{Origin, digest};
 
 /// Seconds that an EXPRESS execution may last.
 const LONGEST_SECONDS: u64 = 5 * 60;
@@ -18,21 +20,42 @@ const LONGEST_SECONDS: u64 = 5 * 60;
 const BILLED_MILLISECONDS: Millis = 100;
 const BILLED_MEGABYTES: u64 = 64;
 
-/// EXPRESS executions whose end somebody is still to read, and how many are.
-#[derive(Debug, Default)]
-pub(crate) struct Awaited(Mutex<HashMap<Arc<str>, usize>>);
+/// Who reads the end of an execution that is in memory alone. Clones are the same reader.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader(Arc<Mutex<Option<oneshot::Sender<ExecutionDescription>>>>);
 
-impl Awaited {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Reader {
+    fn new() -> (Self, oneshot::Receiver<ExecutionDescription>) {
+        let (tell, ended) = oneshot::channel();
+        (Self(Arc::new(Mutex::new(Some(tell)))), ended)
+    }
+
+    /// Tells the end.
+    pub(crate) fn tell(&self, mut end: ExecutionDescription) {
+        if end.status == Status::TimedOut {
+            end.failure = Some(Failure { error: Some("States.Timeout".into()), cause: None });
+        }
+        if let Some(tell) = self.take() {
+            // Nobody may be waiting any more.
+            let _ = tell.send(end);
+        }
+    }
+
+    /// Sends the reader away.
+    fn dismiss(&self) {
+        self.take();
+    }
+
+    fn take(&self) -> Option<oneshot::Sender<ExecutionDescription>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// An EXPRESS execution that somebody waits for: it is not forgotten before this is dropped.
+/// An EXPRESS execution that somebody waits for. It goes on when this is dropped.
 #[derive(Debug)]
 pub struct SyncExecution {
-    core: Weak<Core>,
     arn: Arc<str>,
+    ended: oneshot::Receiver<ExecutionDescription>,
 }
 
 impl SyncExecution {
@@ -47,25 +70,7 @@ impl SyncExecution {
     /// # Errors
     /// The engine shuts down.
     pub async fn ended(self) -> Result<ExecutionDescription, Error> {
-        self.core.upgrade().ok_or(Error::ShuttingDown)?.ended(&self.arn).await;
-        let core = self.core.upgrade().ok_or(Error::ShuttingDown)?;
-        let mut ended = core.description(&core.express_record(&self.arn)?)?;
-        match ended.status {
-            Status::Running => Err(Error::ShuttingDown),
-            Status::TimedOut => {
-                ended.failure = Some(Failure { error: Some("States.Timeout".into()), cause: None });
-                Ok(ended)
-            }
-            _ => Ok(ended),
-        }
-    }
-}
-
-impl Drop for SyncExecution {
-    fn drop(&mut self) {
-        if let Some(core) = self.core.upgrade() {
-            core.let_go(&self.arn);
-        }
+        self.ended.await.map_err(|_| Error::ShuttingDown)
     }
 }
 
@@ -119,39 +124,33 @@ impl Core {
         name: Option<String>,
         input: Given,
     ) -> Result<SyncExecution, Error> {
-        let start = self.prepare(machine_arn, name, input, None)?;
+        let mut start = self.prepare(machine_arn, name, input, None)?;
         let arn = Arc::clone(&start.record.identity.arn);
         if !is_express(&arn) {
             return Err(not_supported());
         }
-        *self.awaited.lock().entry(Arc::clone(&arn)).or_default() += 1;
-        let started = SyncExecution { core: self.me.clone(), arn };
+        let (reader, ended) = Reader::new();
+        start.reader = Some(reader);
         let (_, ticket) = self.place(start)?;
         ticket.durable().await?;
-        Ok(started)
+        Ok(SyncExecution { arn, ended })
     }
 
-    fn express_record(&self, arn: &str) -> Result<ExecutionRecord, Error> {
-        self.records.execution(arn)?.ok_or_else(|| Error::ExecutionDoesNotExist(arn.to_owned()))
-    }
-
-    /// Nobody reads the end of an execution any more: where it has come, it is forgotten.
-    fn let_go(&self, arn: &Arc<str>) {
-        let mut awaited = self.awaited.lock();
-        if let Some(readers) = awaited.get_mut(arn) {
-            *readers -= 1;
-            if *readers > 0 {
-                return;
+    /// Sends away whoever still waits for the end of an execution that is in memory alone.
+    pub(crate) fn dismiss_readers(&self) {
+        let open: Vec<_> = self.open().values().cloned().collect();
+        for slot in open {
+            if let Ok(live) = slot.live.lock()
+                && let Some(reader) = live.as_ref().and_then(|live| live.reader.as_ref())
+            {
+                reader.dismiss();
             }
-            awaited.remove(arn);
         }
-        drop(awaited);
-        self.forget(arn);
     }
 
-    /// Forgets an EXPRESS execution that has ended, unless somebody is still to read its end.
+    /// Forgets an EXPRESS execution that has ended.
     pub(crate) fn forget(&self, arn: &str) {
-        if !is_forgotten(arn) || self.awaited.lock().contains_key(arn) {
+        if !is_forgotten(arn) {
             return;
         }
         // Where the store has failed, everybody else says so.

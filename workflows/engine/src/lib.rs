@@ -10,6 +10,7 @@ mod arn;
 pub mod aws;
 mod call;
 mod clock;
+mod closed;
 mod core;
 mod definition;
 mod description;

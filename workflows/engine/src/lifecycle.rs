@@ -12,7 +12,7 @@ use crate::core::{Core, Live, Slot};
 use crate::description::{ExecutionDescription, ExecutionStateMachine, Given, Revision, Started, StateMachine};
 use crate::entropy;
 use crate::exception::Error;
-use crate::express;
+use crate::express::{self, Reader};
 use crate::store::{ExecutionRecord, Origin, Ticket, digest, write};
 
 /// An execution that is to be started.
@@ -23,6 +23,8 @@ pub(crate) struct Start {
     pub(crate) input: Value,
     /// The input as it was written, where that is not how it would be written here.
     pub(crate) text: Option<Arc<str>>,
+    /// Who reads its end, where it is to be in memory alone.
+    pub(crate) reader: Option<Reader>,
 }
 
 impl Core {
@@ -101,7 +103,7 @@ impl Core {
             redrives: None,
             child: None,
         };
-        Ok(Start { record, definition: Arc::clone(&machine.parsed), input, text: written })
+        Ok(Start { record, definition: Arc::clone(&machine.parsed), input, text: written, reader: None })
     }
 
     /// Begins the execution in a place of its own, or finds the one that has it.
@@ -129,7 +131,9 @@ impl Core {
     /// Begins the execution, unless its name is used up.
     fn begin(&self, place: &mut MutexGuard<'_, Option<Live>>, start: Start) -> Result<(Started, Ticket), Error> {
         let arn = Arc::clone(&start.record.identity.arn);
-        match self.records.execution(&arn) {
+        // The ARN of one that is in memory alone is new.
+        let used = if start.reader.is_some() { Ok(None) } else { self.records.execution(&arn) };
+        match used {
             Ok(None) => {}
             used => {
                 self.open().remove(&arn);
@@ -142,7 +146,10 @@ impl Core {
         let mut live = self.new_live(start);
         let events = self.decide(&mut live, Input::Advance);
         live.record.start_date = live.execution.started_at().unwrap_or(live.record.start_date);
-        let mut writes = write::execution(&live.record).to_vec();
+        let mut writes = match live.reader {
+            None => write::execution(&live.record).to_vec(),
+            Some(_) => Vec::new(),
+        };
         writes.extend(self.writes(&mut live, &events));
         let ticket = self.commit(&live, &events, writes);
         let started = Started { arn, start_date: live.record.start_date };
@@ -151,12 +158,12 @@ impl Core {
     }
 
     fn new_live(&self, start: Start) -> Live {
-        let Start { mut record, definition, input, text } = start;
+        let Start { mut record, definition, input, text, reader } = start;
         record.number = self.take_number();
         let item = record.child.as_ref().and_then(|child| child.map_item(&input));
         let limits = self.limits(&record.identity.arn);
         let execution = Execution::new(record.identity.clone(), input, limits).written(text).with_map_item(item);
-        Live { execution, definition, record, written: 0, due: None }
+        Live { execution, definition, record, written: 0, due: None, reader }
     }
 
     /// The request names an execution that is there: the same one while it runs, or once more the same task's.
@@ -195,7 +202,10 @@ impl Core {
 
     /// An execution with its input and its end.
     pub(crate) fn describe(&self, arn: &str) -> Result<ExecutionDescription, Error> {
-        self.description(&self.record(arn)?)
+        match self.describe_closed(arn) {
+            Some(closed) => Ok(closed),
+            None => self.description(&self.record(arn)?),
+        }
     }
 
     /// What a record and its journal say.
@@ -208,7 +218,7 @@ impl Core {
             }
             description.redrive_obstacle = self.obstacle(record, last.id);
             description.output_text.clone_from(&last.written);
-            (description.output, description.failure) = end(last);
+            (description.output, description.failure) = end_of(&last.kind);
         }
         Ok(description)
     }
@@ -329,10 +339,12 @@ pub(crate) fn summary(record: &ExecutionRecord) -> ExecutionDescription {
 }
 
 /// Output and failure that the last event tells of. A time-out of the whole execution tells neither, as on AWS.
-fn end(last: Event) -> (Option<Value>, Option<Failure>) {
-    match last.kind {
-        EventKind::ExecutionSucceeded { output } => (Some(output), None),
-        EventKind::ExecutionFailed(failure) | EventKind::ExecutionAborted(failure) => (None, Some(failure)),
+pub(crate) fn end_of(last: &EventKind) -> (Option<Value>, Option<Failure>) {
+    match last {
+        EventKind::ExecutionSucceeded { output } => (Some(output.clone()), None),
+        EventKind::ExecutionFailed(failure) | EventKind::ExecutionAborted(failure) => {
+            (None, Some(failure.clone()))
+        }
         _ => (None, None),
     }
 }

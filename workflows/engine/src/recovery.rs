@@ -15,7 +15,7 @@ use crate::call::Calls;
 use crate::clock::Clock;
 use crate::core::{Core, Live, Slot};
 use crate::engine::{Config, OpenError};
-use crate::express::Awaited;
+use crate::closed::Closed;
 use crate::histories::Histories;
 use crate::integration::World;
 use crate::machine;
@@ -116,7 +116,7 @@ fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
         activities,
         timers: Arc::new(Timers::default()),
         waiters: Waiters::default(),
-        awaited: Awaited::default(),
+        closed: Closed::default(),
         histories: Histories::default(),
         calls: Calls::default(),
         map_runs: MapRuns::default(),
@@ -167,19 +167,21 @@ impl Core {
         let missing = |space| StoreError::Missing { space, key: arn.to_owned() };
         let record = self.records.execution(arn)?.ok_or_else(|| missing("executions"))?;
         let events = self.records.journal(record.number)?;
-        let Some(EventKind::ExecutionStarted { input, .. }) = events.first().map(|event| &event.kind) else {
+        let Some((EventKind::ExecutionStarted { input, .. }, text)) =
+            events.first().map(|first| (&first.kind, first.written.clone()))
+        else {
             return Err(missing("journal"));
         };
         let item = record.child.as_ref().and_then(|child| child.map_item(input));
         let execution = Execution::new(record.identity.clone(), input.clone(), self.limits(arn));
-        let mut execution = execution.with_map_item(item);
+        let mut execution = execution.written(text).with_map_item(item);
         for event in &events {
             execution.apply(event);
             self.config.clock.not_before(event.at);
         }
         let definition = self.definition_of(&record, definitions)?;
         let due = execution.due();
-        Ok(Live { execution, definition, record, written: events.len() as u64, due })
+        Ok(Live { execution, definition, record, written: events.len() as u64, due, reader: None })
     }
 
     /// The definition that an execution runs.

@@ -106,7 +106,12 @@ pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 
 /// Ordered key spaces that survive, or at least last as long as the process.
 pub(crate) trait Store: Send + Sync {
     /// Applies `writes` in order, all or none; what they say survives a crash once this has returned.
-    fn commit(&self, writes: &[Write]) -> Result<(), StoreError>;
+    fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError>;
+
+    /// Whether a commit waits for a disk, so that many together cost what one costs.
+    fn waits(&self) -> bool {
+        true
+    }
 
     /// The value of `key`.
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;

@@ -22,4 +22,4 @@ pub use depth::bounded;
 pub use failure::Failure;
 pub use payload::payload_template;
 pub use references::variable_references;
-pub use scope::Scope;
+pub use scope::{ContextObject, Scope};

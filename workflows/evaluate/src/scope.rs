@@ -2,6 +2,18 @@
 
 use asl::{Object, Value};
 
+/// The context object, which few expressions look at: it may be made when the first does.
+pub trait ContextObject: std::fmt::Debug {
+    /// The object.
+    fn object(&self) -> &Value;
+}
+
+impl ContextObject for Value {
+    fn object(&self) -> &Value {
+        self
+    }
+}
+
 /// What an expression can see, and its sources of time and randomness.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<'a> {
@@ -12,7 +24,7 @@ pub struct Scope<'a> {
     /// JSONata: `$states.errorOutput`, in a catcher.
     pub error_output: Option<&'a Value>,
     /// The context object: `$$` in JSONPath, `$states.context` in JSONata.
-    pub context: &'a Value,
+    pub context: &'a dyn ContextObject,
     /// The variables in sight, by name without `$`.
     pub variables: &'a Object,
     /// Milliseconds since 1970 for `$now` and `$millis`.
@@ -26,7 +38,7 @@ pub struct Scope<'a> {
 #[cfg(test)]
 impl<'a> Scope<'a> {
     /// A scope at the beginning of time, without result and error.
-    pub(crate) const fn of(input: &'a Value, context: &'a Value, variables: &'a Object, seed: u128) -> Self {
+    pub(crate) const fn of(input: &'a Value, context: &'a dyn ContextObject, variables: &'a Object, seed: u128) -> Self {
         Self { input, result: None, error_output: None, context, variables, now: 0, seed }
     }
 }

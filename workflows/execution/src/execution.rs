@@ -158,6 +158,12 @@ impl Execution {
         &self.input
     }
 
+    /// The input's text, where it was given one.
+    #[must_use]
+    pub const fn input_text(&self) -> Option<&Arc<str>> {
+        self.text.as_ref()
+    }
+
     /// The output, where it has succeeded.
     #[must_use]
     pub const fn output(&self) -> Option<&Value> {

@@ -10,6 +10,7 @@ use evaluate::{Scope, jsonata, jsonpath};
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Env, TaskId};
+use crate::context::Context;
 use crate::event::Failure;
 use crate::execution::Execution;
 
@@ -91,7 +92,7 @@ pub struct ItemShaper {
     selector: Option<Value>,
     language: QueryLanguage,
     input: Value,
-    context: Value,
+    context: Context,
     variables: Arc<Object>,
     state: Arc<str>,
     entered: u64,
@@ -105,7 +106,7 @@ impl ItemShaper {
     pub fn shape(&self, item: &MapItem, env: Env) -> Result<Value, Failure> {
         let Some(selector) = &self.selector else { return Ok(item.input()) };
         let mut context = self.context.clone();
-        context.insert("Map", Value::object([("Item", item.context())]));
+        context.set_map(Value::object([("Item", item.context())]));
         let scope = self.scope(&self.input, &context, env);
         let shaped = match self.language {
             QueryLanguage::JsonPath => evaluate::payload_template(selector, &scope),
@@ -114,7 +115,7 @@ impl ItemShaper {
         shaped.map_err(|failure| self.failed(&failure))
     }
 
-    fn scope<'s>(&'s self, input: &'s Value, context: &'s Value, env: Env) -> Scope<'s> {
+    fn scope<'s>(&'s self, input: &'s Value, context: &'s Context, env: Env) -> Scope<'s> {
         Scope {
             input,
             result: None,

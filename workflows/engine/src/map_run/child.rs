@@ -129,7 +129,8 @@ impl Family {
             }),
         };
         // Nobody waits for the disk here: the child's end comes after its beginning is durable.
-        core.place(Start { record, definition: Arc::clone(&self.definition), input: unit.input, text: None })?;
+        let definition = Arc::clone(&self.definition);
+        core.place(Start { record, definition, input: unit.input, text: None, reader: None })?;
         Ok(arn)
     }
 }

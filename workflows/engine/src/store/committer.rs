@@ -1,11 +1,11 @@
 //! Group commit: one thread writes the batches of everybody, as many at once as are waiting.
 //!
 //! Making a batch durable costs one disk synchronisation however large it is, so batches that arrive while one is
-//! being written share the next.
+//! being written share the next. A store in memory has nothing to share: whoever hands a batch over writes it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -20,45 +20,68 @@ pub(crate) type Outcome = Result<(), Arc<StoreError>>;
 
 /// Resolves when a commit is durable.
 #[derive(Debug)]
-pub(crate) struct Ticket(oneshot::Receiver<Outcome>);
+pub(crate) enum Ticket {
+    /// The committer's thread has it.
+    Pending(oneshot::Receiver<Outcome>),
+    /// It has been written, or refused.
+    Resolved(Outcome),
+}
 
 impl Ticket {
     /// Waits until the commit is durable.
     pub(crate) async fn durable(self) -> Outcome {
-        self.0.await.unwrap_or_else(|_| Err(Arc::new(StoreError::Closed)))
+        match self {
+            Self::Pending(outcome) => outcome.await.unwrap_or_else(|_| Err(Arc::new(StoreError::Closed))),
+            Self::Resolved(outcome) => outcome,
+        }
     }
 }
 
 /// Writes that belong together, and what to do once they are durable.
 pub(crate) struct Commit {
     pub(crate) writes: Vec<Write>,
-    /// Runs on the committer's thread, in the order of commits; must not block.
+    /// Runs on the committer's thread in the order of commits, or, where there is none, on the caller's; must not block
+    /// and must not lock an execution.
     pub(crate) then: Box<dyn FnOnce(&Outcome) + Send>,
 }
 
-/// The queue before the committer's thread.
+/// What writes commits.
 pub(crate) struct Committer {
-    queue: Mutex<Option<Sender<Commit>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    way: Way,
     /// Commits handed over so far.
     begun: AtomicU64,
     /// Commits whose `then` has run.
     done: Arc<AtomicU64>,
 }
 
+/// How commits get into the store.
+enum Way {
+    /// Through a queue to a thread, which makes many of them durable at once.
+    Grouped {
+        queue: Mutex<Option<Sender<Commit>>>,
+        thread: Mutex<Option<JoinHandle<()>>>,
+    },
+    /// By whoever hands them over; `None` once the committer is closed.
+    Direct(RwLock<Option<Arc<dyn Store>>>),
+}
+
 impl Committer {
-    /// Starts the thread.
+    /// Starts the thread, where the store waits for a disk.
     ///
     /// # Errors
     /// The operating system gives no thread.
     pub(crate) fn start(store: Arc<dyn Store>) -> std::io::Result<Self> {
-        let (queue, commits) = channel();
         let done = Arc::new(AtomicU64::new(0));
+        if !store.waits() {
+            let way = Way::Direct(RwLock::new(Some(store)));
+            return Ok(Self { way, begun: AtomicU64::new(0), done });
+        }
+        let (queue, commits) = channel();
         let counted = Arc::clone(&done);
         let work = move || run(&*store, &commits, &counted);
         let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(work)?;
-        let (queue, thread) = (Mutex::new(Some(queue)), Mutex::new(Some(thread)));
-        Ok(Self { queue, thread, begun: AtomicU64::new(0), done })
+        let way = Way::Grouped { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) };
+        Ok(Self { way, begun: AtomicU64::new(0), done })
     }
 
     /// Commits so far, where none is under way and everything that follows from them has been seen to.
@@ -68,10 +91,53 @@ impl Committer {
         (self.begun.load(Ordering::SeqCst) == done).then_some(done)
     }
 
-    /// Hands over a commit. Commits become durable in the order of these calls.
-    pub(crate) fn submit(&self, commit: Commit) {
+    /// Hands over `writes` and gives a ticket for them.
+    pub(crate) fn write(&self, writes: Vec<Write>) -> Ticket {
+        self.write_then(writes, |_| {})
+    }
+
+    /// Hands over `writes`, what to do once they are durable (or have failed), and gives a ticket that resolves after.
+    /// Commits of one caller become durable in the order of its calls.
+    pub(crate) fn write_then(&self, writes: Vec<Write>, then: impl FnOnce(&Outcome) + Send + 'static) -> Ticket {
         self.begun.fetch_add(1, Ordering::SeqCst);
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        match &self.way {
+            Way::Grouped { queue, .. } => self.enqueue(queue, writes, then),
+            Way::Direct(store) => {
+                // A copy: what follows may commit, too.
+                let store = store.read().unwrap_or_else(PoisonError::into_inner).clone();
+                let outcome = match store {
+                    Some(store) => store.commit(writes).map_err(Arc::new),
+                    None => Err(Arc::new(StoreError::Closed)),
+                };
+                then(&outcome);
+                self.done.fetch_add(1, Ordering::SeqCst);
+                Ticket::Resolved(outcome)
+            }
+        }
+    }
+
+    /// Counts something that is written nowhere as a commit, and does what follows from it.
+    pub(crate) fn pass(&self, then: impl FnOnce()) -> Ticket {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        then();
+        self.done.fetch_add(1, Ordering::SeqCst);
+        Ticket::Resolved(Ok(()))
+    }
+
+    fn enqueue(
+        &self,
+        queue: &Mutex<Option<Sender<Commit>>>,
+        writes: Vec<Write>,
+        then: impl FnOnce(&Outcome) + Send + 'static,
+    ) -> Ticket {
+        let (resolve, ticket) = oneshot::channel();
+        let then = Box::new(move |outcome: &Outcome| {
+            then(outcome);
+            // Nobody may be waiting.
+            let _ = resolve.send(outcome.clone());
+        });
+        let commit = Commit { writes, then };
+        let queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
         let refused = match queue.as_ref() {
             Some(queue) => queue.send(commit).err().map(|refused| refused.0),
             None => Some(commit),
@@ -81,32 +147,23 @@ impl Committer {
             (commit.then)(&Err(Arc::new(StoreError::Closed)));
             self.done.fetch_add(1, Ordering::SeqCst);
         }
-    }
-
-    /// Hands over `writes` and gives a ticket for them.
-    pub(crate) fn write(&self, writes: Vec<Write>) -> Ticket {
-        self.write_then(writes, |_| {})
-    }
-
-    /// Hands over `writes`, what to do once they are durable (or have failed), and gives a ticket that resolves after.
-    pub(crate) fn write_then(&self, writes: Vec<Write>, then: impl FnOnce(&Outcome) + Send + 'static) -> Ticket {
-        let (resolve, ticket) = oneshot::channel();
-        let then = Box::new(move |outcome: &Outcome| {
-            then(outcome);
-            // Nobody may be waiting.
-            let _ = resolve.send(outcome.clone());
-        });
-        self.submit(Commit { writes, then });
-        Ticket(ticket)
+        Ticket::Pending(ticket)
     }
 
     /// Takes no more commits and waits until those taken are durable.
     pub(crate) fn close(&self) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
-            // A panic over there has been reported over there.
-            let _ = thread.join();
+        match &self.way {
+            Way::Grouped { queue, thread } => {
+                queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let thread = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
+                    // A panic over there has been reported over there.
+                    let _ = thread.join();
+                }
+            }
+            Way::Direct(store) => {
+                store.write().unwrap_or_else(PoisonError::into_inner).take();
+            }
         }
     }
 }
@@ -126,7 +183,7 @@ fn run(store: &dyn Store, commits: &Receiver<Commit>, done: &AtomicU64) {
         let outcome = match &failed {
             Some(error) => Err(Arc::clone(error)),
             None if writes.is_empty() => Ok(()),
-            None => store.commit(&writes).map_err(Arc::new),
+            None => store.commit(writes).map_err(Arc::new),
         };
         if let (Err(error), None) = (&outcome, &failed) {
             tracing::error!(%error, "the store has failed; nothing more is written");
@@ -182,10 +239,10 @@ mod tests {
         let store = Arc::new(Gated::failing_from(usize::MAX));
         store.set_open(false);
         let committer = Committer::start(store.clone()).unwrap();
-        let mut ticket = committer.write(put(1));
-        assert!(ticket.0.try_recv().is_err(), "resolved before the disk");
+        let Ticket::Pending(mut ticket) = committer.write(put(1)) else { panic!("resolved before the disk") };
+        assert!(ticket.try_recv().is_err(), "resolved before the disk");
         store.set_open(true);
-        ticket.durable().await.unwrap();
+        ticket.await.unwrap().unwrap();
         assert!(store.get(Space::Meta, &1_u32.to_be_bytes()).unwrap().is_some());
     }
 
@@ -217,11 +274,24 @@ mod tests {
 
     #[tokio::test]
     async fn closing_makes_durable_what_was_taken_and_refuses_the_rest() {
+        let stores: [Arc<dyn Store>; 2] = [Arc::new(Memory::default()), Arc::new(Gated::failing_from(usize::MAX))];
+        for store in stores {
+            let committer = Committer::start(store).unwrap();
+            let ticket = committer.write(put(7));
+            committer.close();
+            ticket.durable().await.unwrap();
+            assert!(matches!(*committer.write(put(8)).durable().await.unwrap_err(), StoreError::Closed));
+        }
+    }
+
+    #[test]
+    fn what_needs_no_disk_is_written_when_the_call_returns() {
         let store = Arc::new(Memory::default());
         let committer = Committer::start(store.clone()).unwrap();
-        let ticket = committer.write(put(7));
-        committer.close();
-        ticket.durable().await.unwrap();
-        assert!(matches!(*committer.write(put(8)).durable().await.unwrap_err(), StoreError::Closed));
+        let (told, hears) = channel();
+        let ticket = committer.write_then(put(1), move |outcome| told.send(outcome.is_ok()).unwrap());
+        assert!(matches!(ticket, Ticket::Resolved(Ok(()))) && hears.try_recv().unwrap());
+        assert!(store.get(Space::Meta, &1_u32.to_be_bytes()).unwrap().is_some());
+        assert_eq!(committer.at_rest(), Some(1));
     }
 }

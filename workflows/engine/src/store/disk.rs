@@ -53,13 +53,13 @@ fn failure(directory: &Path, error: fjall::Error) -> StoreError {
 }
 
 impl Store for Disk {
-    fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+    fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         // Without a durability fjall leaves a batch to the operating system's buffers.
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
         for Write { space, key, value } in writes {
             match value {
-                Some(value) => batch.insert(self.space(*space), key.as_slice(), value.as_slice()),
-                None => batch.remove(self.space(*space), key.as_slice()),
+                Some(value) => batch.insert(self.space(space), key, value),
+                None => batch.remove(self.space(space), key),
             }
         }
         batch.commit().map_err(|error| self.failure(error))

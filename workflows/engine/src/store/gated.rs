@@ -34,7 +34,7 @@ impl Gated {
 }
 
 impl Store for Gated {
-    fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+    fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         drop(self.opened.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
         let mut commits = self.commits.lock().unwrap();
         commits.push(writes.len());

@@ -20,16 +20,20 @@ impl Memory {
 }
 
 impl Store for Memory {
-    fn commit(&self, writes: &[Write]) -> Result<(), StoreError> {
+    fn commit(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let mut spaces = self.spaces.write().unwrap_or_else(PoisonError::into_inner);
         for Write { space, key, value } in writes {
-            let entries = spaces.entry(*space).or_default();
+            let entries = spaces.entry(space).or_default();
             match value {
-                Some(value) => entries.insert(key.clone(), value.clone()),
-                None => entries.remove(key),
+                Some(value) => entries.insert(key, value),
+                None => entries.remove(&key),
             };
         }
         Ok(())
+    }
+
+    fn waits(&self) -> bool {
+        false
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -231,7 +231,7 @@ impl Records {
             Some(found) => {
                 return Err(StoreError::Format { directory: directory.to_owned(), found, expected: FORMAT });
             }
-            None => store.commit(&[put(Space::Meta, b"format".to_vec(), &FORMAT)])?,
+            None => store.commit(vec![put(Space::Meta, b"format".to_vec(), &FORMAT)])?,
         }
         let committer = Committer::start(Arc::clone(&store))
             .map_err(|error| StoreError::Disk { directory: directory.to_owned(), reason: error.to_string() })?;

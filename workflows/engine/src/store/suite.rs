@@ -72,10 +72,10 @@ fn commit(records: &Records, writes: Vec<Write>) {
 #[test]
 fn what_is_put_is_there_and_what_is_removed_is_not() {
     on_both(|store| {
-        store.commit(&[put(Space::Meta, b"a", b"1"), put(Space::Open, b"a", b"2")]).unwrap();
+        store.commit(vec![put(Space::Meta, b"a", b"1"), put(Space::Open, b"a", b"2")]).unwrap();
         assert_eq!(store.get(Space::Meta, b"a").unwrap(), Some(b"1".to_vec()));
         assert_eq!(store.get(Space::Open, b"a").unwrap(), Some(b"2".to_vec()));
-        store.commit(&[Write { space: Space::Meta, key: b"a".to_vec(), value: None }]).unwrap();
+        store.commit(vec![Write { space: Space::Meta, key: b"a".to_vec(), value: None }]).unwrap();
         assert_eq!(store.get(Space::Meta, b"a").unwrap(), None);
         assert_eq!(store.get(Space::Due, b"a").unwrap(), None);
     });
@@ -84,10 +84,10 @@ fn what_is_put_is_there_and_what_is_removed_is_not() {
 #[test]
 fn the_last_write_of_a_batch_wins() {
     on_both(|store| {
-        store.commit(&[put(Space::Meta, b"a", b"1"), put(Space::Meta, b"a", b"2")]).unwrap();
+        store.commit(vec![put(Space::Meta, b"a", b"1"), put(Space::Meta, b"a", b"2")]).unwrap();
         assert_eq!(store.get(Space::Meta, b"a").unwrap(), Some(b"2".to_vec()));
         let gone = Write { space: Space::Meta, key: b"a".to_vec(), value: None };
-        store.commit(&[put(Space::Meta, b"a", b"3"), gone]).unwrap();
+        store.commit(vec![put(Space::Meta, b"a", b"3"), gone]).unwrap();
         assert_eq!(store.get(Space::Meta, b"a").unwrap(), None);
     });
 }
@@ -96,7 +96,7 @@ fn the_last_write_of_a_batch_wins() {
 fn scans_are_ordered_and_bounded_by_their_prefix() {
     on_both(|store| {
         let keys: [&[u8]; 5] = [b"b\xff", b"a", b"b", b"c", b"b\x00"];
-        store.commit(&keys.map(|key| put(Space::Journal, key, key))).unwrap();
+        store.commit(keys.map(|key| put(Space::Journal, key, key)).into()).unwrap();
         let found: Vec<_> = scan(&*store, Space::Journal, b"b").into_iter().map(|(key, _)| key).collect();
         assert_eq!(found, [b"b".to_vec(), b"b\x00".to_vec(), b"b\xff".to_vec()]);
         assert_eq!(scan(&*store, Space::Journal, b"").len(), 5);
@@ -108,7 +108,7 @@ fn scans_are_ordered_and_bounded_by_their_prefix() {
 fn the_last_key_is_the_last_of_its_prefix() {
     on_both(|store| {
         assert_eq!(store.last(Space::Journal, b"").unwrap(), None);
-        store.commit(&[put(Space::Journal, b"a1", b"1"), put(Space::Journal, b"b1", b"2")]).unwrap();
+        store.commit(vec![put(Space::Journal, b"a1", b"1"), put(Space::Journal, b"b1", b"2")]).unwrap();
         assert_eq!(store.last(Space::Journal, b"a").unwrap(), Some((b"a1".to_vec(), b"1".to_vec())));
         assert_eq!(store.last(Space::Journal, b"").unwrap(), Some((b"b1".to_vec(), b"2".to_vec())));
         assert_eq!(store.last(Space::Journal, b"c").unwrap(), None);
@@ -118,7 +118,7 @@ fn the_last_key_is_the_last_of_its_prefix() {
 #[test]
 fn a_visitor_may_ask_the_store_and_may_stop() {
     on_both(|store| {
-        store.commit(&[put(Space::Open, b"1", b"x"), put(Space::Open, b"2", b"y")]).unwrap();
+        store.commit(vec![put(Space::Open, b"1", b"x"), put(Space::Open, b"2", b"y")]).unwrap();
         let mut visited = 0;
         let stopped = store.scan(Space::Open, b"", &mut |key, _| {
             assert!(store.get(Space::Open, key).unwrap().is_some());
@@ -192,7 +192,7 @@ fn a_damaged_record_is_named() {
         commit(&records, write::execution(&record(0, "one")).to_vec());
         let arn = record(0, "one").identity.arn;
         let whole = store.get(Space::Executions, arn.as_bytes()).unwrap().unwrap();
-        store.commit(&[put(Space::Executions, arn.as_bytes(), &whole[..whole.len() / 2])]).unwrap();
+        store.commit(vec![put(Space::Executions, arn.as_bytes(), &whole[..whole.len() / 2])]).unwrap();
         let text = records.execution(&arn).unwrap_err().to_string();
         assert!(text.contains(&*arn) && text.contains("executions"), "{text}");
     });
@@ -231,7 +231,7 @@ fn machines_activities_and_the_clock_read_back() {
 #[test]
 fn a_store_of_another_format_is_refused() {
     on_both(|store| {
-        store.commit(&[put(Space::Meta, b"format", b"99")]).unwrap();
+        store.commit(vec![put(Space::Meta, b"format", b"99")]).unwrap();
         let Err(error) = Records::over(store, Path::new("d")) else { panic!("opened") };
         assert!(matches!(error, StoreError::Format { found: 99, .. }), "{error}");
     });

@@ -167,7 +167,7 @@ pub(super) enum Found<'a> {
 pub(super) fn state<'a>(scope: &Scope<'a>, member: &str) -> Option<&'a Value> {
     match member {
         "input" => Some(scope.input),
-        "context" => Some(scope.context),
+        "context" => Some(scope.context.object()),
         "result" => scope.result,
         "errorOutput" => scope.error_output,
         _ => None,

@@ -92,7 +92,7 @@ pub(crate) fn find(path: &str, scope: &Scope<'_>) -> Result<Value, Miss> {
 pub(crate) fn find_parsed(path: &Path, scope: &Scope<'_>) -> Result<Value, Miss> {
     let root = match &path.root {
         Root::Input | Root::Item => scope.input,
-        Root::Context => scope.context,
+        Root::Context => scope.context.object(),
         Root::Variable(name) => {
             scope.variables.get(name).ok_or_else(|| Miss::Absent(format!("The variable ${name} is not assigned")))?
         }
@@ -105,7 +105,7 @@ fn reference<'a>(path: &str, scope: &Scope<'a>) -> Option<&'a Value> {
     let (root, steps) = path.find('.').map_or((path, ""), |dot| path.split_at(dot));
     let mut node = match root {
         "$" => scope.input,
-        "$$" => scope.context,
+        "$$" => scope.context.object(),
         _ => scope.variables.get(root.strip_prefix('$')?)?,
     };
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';

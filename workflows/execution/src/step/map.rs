@@ -65,7 +65,7 @@ impl Stepper<'_> {
         let Kind::Map(Map { item_selector: Some(selector), .. }) = &state.kind else { return Ok(item) };
         let input = self.effective_input(parent, state)?;
         let mut surroundings = self.surroundings(parent, None);
-        surroundings.context.insert("Map", item_context(index, &item));
+        surroundings.context.set_map(item_context(index, &item));
         let scope = surroundings.scope(&input);
         Ok(match state.query_language {
             QueryLanguage::JsonPath => evaluate::payload_template(selector, &scope)?,

@@ -22,6 +22,7 @@ use asl::{Definition, Kind, Object, State, Value};
 use evaluate::{Scope, jsonata};
 
 use crate::command::{Env, Input, Status};
+use crate::context::Context;
 use crate::event::{Event, EventKind, Failure, FrameId, Millis};
 use crate::execution::Execution;
 use crate::random::Random;
@@ -270,7 +271,7 @@ impl<'a> Stepper<'a> {
 
 /// What expressions see whatever their input.
 pub(crate) struct Surroundings {
-    pub(crate) context: Value,
+    pub(crate) context: Context,
     pub(crate) variables: Arc<Object>,
     now: Millis,
     /// Each scope draws its own: two fields of one state must not share a UUID.

@@ -6,6 +6,7 @@ use asl::{Definition, Kind, LONE_STATE, Machine, Map, Object, QueryLanguage, Sta
 
 use super::{Problem, Stepper, fields, map};
 use crate::command::{Env, Identity, Input, Limits, Status, TaskId, TaskOrder};
+use crate::context::Context;
 use crate::event::{Failure, FrameId, Millis};
 use crate::execution::Execution;
 use crate::inspection::Inspection;
@@ -298,11 +299,11 @@ impl<'a> Stepper<'a> {
     }
 
     /// The context object of the frame, as it is watched.
-    pub(super) fn context(&self, id: FrameId, token: Option<&Arc<str>>) -> Value {
-        let made = self.execution.context(id, token);
+    pub(super) fn context(&self, id: FrameId, token: Option<&Arc<str>>) -> Context {
+        let context = self.execution.context(id, token);
         match &self.watch {
-            Some(watch) => watch.context(made),
-            None => made,
+            Some(watch) => context.shown(|made| watch.context(made)),
+            None => context,
         }
     }
 

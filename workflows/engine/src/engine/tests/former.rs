@@ -47,7 +47,7 @@ fn records() -> Vec<Write> {
 #[tokio::test]
 async fn what_an_earlier_server_wrote_goes_on() {
     let store = Arc::new(Memory::default());
-    store.commit(&records()).unwrap();
+    store.commit(records()).unwrap();
     let clock = Clock::manual(START);
     let records = Records::over(store, Path::new("d")).unwrap();
     let core = recovery::open_over(config(None, "http://127.0.0.1:1", &clock), records).await.unwrap();
