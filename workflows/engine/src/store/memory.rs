@@ -25,7 +25,11 @@ impl Store for Memory {
         for Write { space, key, value } in writes {
             let entries = spaces.entry(space).or_default();
             match value {
-                Some(value) => entries.insert(key, value),
+                Some(mut value) => {
+                    // It stays; the room it had to grow does not.
+                    value.shrink_to_fit();
+                    entries.insert(key, value)
+                }
                 None => entries.remove(&key),
             };
         }
