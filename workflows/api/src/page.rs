@@ -54,6 +54,21 @@ impl Page {
         let next = items.last().filter(|_| end < all.len());
         (items, next.map(|last| Cursor { index: end - 1, key: key(last) }.token(&self.scope)))
     }
+
+    /// Items that the page has at most.
+    pub(crate) const fn items(&self) -> usize {
+        self.items
+    }
+
+    /// After which position the page begins, in a listing whose items have one that never changes.
+    pub(crate) fn position(&self) -> Option<u64> {
+        self.after.as_ref()?.key.parse().ok()
+    }
+
+    /// The token of the page after `position`.
+    pub(crate) fn after(&self, position: u64) -> String {
+        Cursor { index: 0, key: position.to_string() }.token(&self.scope)
+    }
 }
 
 impl Cursor {
@@ -121,6 +136,14 @@ mod tests {
             }
         }
         assert_eq!(seen, all);
+    }
+
+    #[test]
+    fn a_listing_of_positions_goes_on_after_one() {
+        let first = page(&json!({"maxResults": 2}), "x").unwrap();
+        assert_eq!((first.position(), first.items()), (None, 2));
+        let second = page(&json!({"nextToken": first.after(17)}), "x").unwrap();
+        assert_eq!(second.position(), Some(17));
     }
 
     #[test]

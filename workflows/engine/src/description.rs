@@ -332,6 +332,25 @@ impl ExecutionDescription {
     }
 }
 
+/// Whose executions are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed<'a> {
+    /// Those of the state machine, the version or the alias of this ARN.
+    Machine(&'a str),
+    /// The children of the Map Run of this ARN.
+    MapRun(&'a str),
+}
+
+/// A page of executions, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExecutionsPage {
+    /// The executions, without their inputs and outputs. It may be fewer than were asked for, even none, where few of
+    /// many are wanted.
+    pub executions: Vec<ExecutionDescription>,
+    /// Where the next page goes on; `None` where this is the last.
+    pub next: Option<u64>,
+}
+
 fn written(value: Option<&Value>, text: Option<&str>) -> Option<String> {
     value.map(|value| text.map_or_else(|| value.to_string(), str::to_owned))
 }

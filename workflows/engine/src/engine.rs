@@ -12,8 +12,8 @@ use crate::clock::Clock;
 use crate::core::Core;
 use crate::definition;
 use crate::description::{
-    Activity, ActivityTask, ExecutionDescription, Given, MapRunChange, MapRunDescription, NewStateMachine,
-    SavedStateMachine, Started, StateMachine, StateMachineChange, Tag,
+    Activity, ActivityTask, ExecutionDescription, ExecutionsPage, Given, Listed, MapRunChange, MapRunDescription,
+    NewStateMachine, SavedStateMachine, Started, StateMachine, StateMachineChange, Tag,
 };
 use crate::exception::Error;
 use crate::express::SyncExecution;
@@ -252,25 +252,20 @@ impl Engine {
         self.core.list(machine_arn, status)
     }
 
-    /// ARNs of the children of a Map Run that are `wanted`, newest first. There may be a million: what else there is to
-    /// say of one, [`Engine::summarize_execution`] says.
+    /// A page of executions of `status` that are `wanted`, newest first, without their inputs and outputs: `most` at most, from the
+    /// beginning or `after` the page whose `next` it is. What it costs does not depend on how many executions there are.
     ///
     /// # Errors
-    /// `InvalidArn`, `ResourceNotFound`.
-    pub fn list_map_run_executions(
+    /// `InvalidArn`, `StateMachineDoesNotExist`, `StateMachineTypeNotSupported`, `ResourceNotFound`.
+    pub fn executions_page(
         &self,
-        map_run_arn: &str,
+        of: Listed<'_>,
+        status: Option<Status>,
+        after: Option<u64>,
+        most: usize,
         wanted: &dyn Fn(&ExecutionDescription) -> bool,
-    ) -> Result<Vec<Arc<str>>, Error> {
-        self.core.list_children(map_run_arn, wanted)
-    }
-
-    /// An execution by its ARN, without its input and its output.
-    ///
-    /// # Errors
-    /// `InvalidArn`, `ExecutionDoesNotExist`.
-    pub fn summarize_execution(&self, arn: &str) -> Result<ExecutionDescription, Error> {
-        Ok(crate::lifecycle::summary(&self.core.record(arn)?))
+    ) -> Result<ExecutionsPage, Error> {
+        self.core.page(of, status, after, most, wanted)
     }
 
     /// A Map Run by its ARN.

@@ -23,6 +23,7 @@ mod idle;
 mod integration;
 mod items;
 mod lifecycle;
+mod listing;
 mod machine;
 mod map_run;
 mod recovery;
@@ -43,9 +44,9 @@ mod waiter;
 
 pub use clock::Clock;
 pub use description::{
-    Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, Given, MachineStatus,
-    MapRunChange, MapRunCounts, MapRunDescription, MapRunStatus, NewStateMachine, NewStateMachineAlias, Publish,
-    Revision, Route, SavedStateMachine, Started, StateMachine, StateMachineAlias, StateMachineChange,
+    Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, ExecutionsPage, Given, Listed,
+    MachineStatus, MapRunChange, MapRunCounts, MapRunDescription, MapRunStatus, NewStateMachine, NewStateMachineAlias,
+    Publish, Revision, Route, SavedStateMachine, Started, StateMachine, StateMachineAlias, StateMachineChange,
     StateMachineVersion, Tag, VariableReferences,
 };
 pub use engine::{Config, Engine, OpenError};

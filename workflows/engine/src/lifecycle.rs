@@ -4,12 +4,12 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, MutexGuard};
 
 use asl::{Definition, ExecutionType, Value};
-use execution::{Event, EventKind, Execution, Failure, Identity, Input, Millis, Status};
+use execution::{Event, EventKind, Execution, Failure, Identity, Input, Millis};
 
 use crate::alias::Target;
-use crate::arn::{self, MachineArn};
+use crate::arn;
 use crate::core::{Core, Live, Slot};
-use crate::description::{ExecutionDescription, ExecutionStateMachine, Given, Revision, Started, StateMachine};
+use crate::description::{ExecutionDescription, ExecutionStateMachine, Given, Revision, Started};
 use crate::entropy;
 use crate::exception::Error;
 use crate::express::{self, Reader};
@@ -146,10 +146,11 @@ impl Core {
         let mut live = self.new_live(start);
         let events = self.decide(&mut live, Input::Advance);
         live.record.start_date = live.execution.started_at().unwrap_or(live.record.start_date);
-        let mut writes = match live.reader {
-            None => write::execution(&live.record).to_vec(),
-            Some(_) => Vec::new(),
-        };
+        let mut writes = Vec::new();
+        if live.reader.is_none() {
+            writes.extend(write::execution(&live.record));
+            writes.extend(write::listed(&live.record));
+        }
         writes.extend(self.writes(&mut live, &events));
         let ticket = self.commit(&live, &events, writes);
         let started = Started { arn, start_date: live.record.start_date };
@@ -251,41 +252,6 @@ impl Core {
         })
     }
 
-    /// Executions, newest first, without inputs and outputs: of all machines, of one, or of a version or an alias. A
-    /// machine that was created again does not show those of its predecessor.
-    pub(crate) fn list(
-        &self,
-        machine: Option<&str>,
-        status: Option<Status>,
-    ) -> Result<Vec<ExecutionDescription>, Error> {
-        let of = machine;
-        let named = of.map(arn::machine).transpose()?;
-        let machine = named.map(|named| self.qualified(&named, of.unwrap_or_default())).transpose()?;
-        if machine.as_ref().is_some_and(|machine| machine.kind == ExecutionType::Express) {
-            return Err(express::not_supported());
-        }
-        let prefix = machine.as_ref().map(|machine| self.place.execution(&machine.name, ""));
-        let since = machine.map_or(Millis::MIN, |machine| machine.creation_date);
-        let mut records = self.records.executions(prefix.as_deref().unwrap_or_default())?;
-        records.retain(|record| !express::is_forgotten(&record.identity.arn));
-        records.retain(|record| record.start_date >= since && status.is_none_or(|status| record.status() == status));
-        if named.is_some_and(|named| named.qualifier.is_some()) {
-            records.retain(|record| record.version_arn.as_deref() == of || record.alias_arn.as_deref() == of);
-        }
-        records.sort_by_key(|record| std::cmp::Reverse((record.start_date, record.number)));
-        Ok(records.iter().map(summary).collect())
-    }
-
-    /// The machine of an ARN whose version or alias, where it names one, is there.
-    fn qualified(&self, named: &MachineArn<'_>, arn: &str) -> Result<Arc<StateMachine>, Error> {
-        let there = |name| match named.version() {
-            Some(number) => self.machines.version(named.machine, number).is_some(),
-            None => self.machines.alias(named.machine, name).is_some(),
-        };
-        let machine = self.machines.find(named.machine).filter(|_| named.qualifier.is_none_or(there));
-        machine.ok_or_else(|| Error::StateMachineDoesNotExist(arn.to_owned()))
-    }
-
     /// The journal of an execution.
     pub(crate) fn history(&self, arn: &str) -> Result<Arc<Vec<Event>>, Error> {
         let record = self.record(arn)?;
@@ -342,9 +308,7 @@ pub(crate) fn summary(record: &ExecutionRecord) -> ExecutionDescription {
 pub(crate) fn end_of(last: &EventKind) -> (Option<Value>, Option<Failure>) {
     match last {
         EventKind::ExecutionSucceeded { output } => (Some(output.clone()), None),
-        EventKind::ExecutionFailed(failure) | EventKind::ExecutionAborted(failure) => {
-            (None, Some(failure.clone()))
-        }
+        EventKind::ExecutionFailed(failure) | EventKind::ExecutionAborted(failure) => (None, Some(failure.clone())),
         _ => (None, None),
     }
 }

@@ -21,9 +21,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use crate::arn;
 use crate::call::Work;
 use crate::core::{Core, Errand};
-use crate::description::{ExecutionDescription, MapRunChange, MapRunCounts, MapRunDescription, MapRunStatus};
+use crate::description::{MapRunChange, MapRunCounts, MapRunDescription, MapRunStatus};
 use crate::exception::Error;
-use crate::lifecycle::summary;
 use crate::store::{Counts, ExecutionRecord, MapRunRecord, Progress, RunEnd, Span, StoreError, Ticket, write};
 use driver::Driver;
 
@@ -187,7 +186,7 @@ impl Core {
     }
 
     /// A Map Run's record, as it stands.
-    fn map_run(&self, arn: &str) -> Result<MapRunRecord, Error> {
+    pub(crate) fn map_run(&self, arn: &str) -> Result<MapRunRecord, Error> {
         arn::resource(arn, "mapRun")?;
         if let Some(live) = self.map_runs.find(arn) {
             return Ok(live.record().clone());
@@ -235,23 +234,6 @@ impl Core {
         live.changed.notify_one();
         saved.durable().await?;
         Ok(())
-    }
-
-    /// ARNs of the children of a Map Run that are `wanted`, newest first.
-    pub(crate) fn list_children(
-        &self,
-        arn: &str,
-        wanted: &dyn Fn(&ExecutionDescription) -> bool,
-    ) -> Result<Vec<Arc<str>>, Error> {
-        let run = self.map_run(arn)?;
-        let mut found = Vec::new();
-        self.visit_children(arn, &run.state_machine, &mut |record| {
-            if wanted(&summary(record)) {
-                found.push((record.start_date, record.number, Arc::clone(&record.identity.arn)));
-            }
-        })?;
-        found.sort_by_key(|(start_date, number, _)| std::cmp::Reverse((*start_date, *number)));
-        Ok(found.into_iter().map(|(_, _, arn)| arn).collect())
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) enum Space {
     Activities,
     /// Executions, open and closed.
     Executions,
+    /// The executions of each state machine and each Map Run, newest first.
+    Listing,
     /// The open executions.
     Open,
     /// Events.
@@ -56,7 +58,7 @@ pub(crate) enum Space {
 
 impl Space {
     /// All of them.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Meta,
         Self::Machines,
         Self::Versions,
@@ -64,6 +66,7 @@ impl Space {
         Self::Definitions,
         Self::Activities,
         Self::Executions,
+        Self::Listing,
         Self::Open,
         Self::Journal,
         Self::Due,
@@ -80,6 +83,7 @@ impl Space {
             Self::Definitions => "definitions",
             Self::Activities => "activities",
             Self::Executions => "executions",
+            Self::Listing => "listing",
             Self::Open => "open",
             Self::Journal => "journal",
             Self::Due => "due",
@@ -118,6 +122,9 @@ pub(crate) trait Store: Send + Sync {
 
     /// Visits every key that begins with `prefix`, in order.
     fn scan(&self, space: Space, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
+
+    /// The first `most` entries whose keys begin with `prefix`, in order; those after the key `after`, where it is given.
+    fn page(&self, space: Space, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Result<Vec<Entry>, StoreError>;
 
     /// The last key that begins with `prefix`, and its value.
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError>;

@@ -38,7 +38,12 @@ pub struct Scope<'a> {
 #[cfg(test)]
 impl<'a> Scope<'a> {
     /// A scope at the beginning of time, without result and error.
-    pub(crate) const fn of(input: &'a Value, context: &'a dyn ContextObject, variables: &'a Object, seed: u128) -> Self {
+    pub(crate) const fn of(
+        input: &'a Value,
+        context: &'a dyn ContextObject,
+        variables: &'a Object,
+        seed: u128,
+    ) -> Self {
         Self { input, result: None, error_output: None, context, variables, now: 0, seed }
     }
 }

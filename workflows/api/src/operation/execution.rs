@@ -1,7 +1,7 @@
 //! Executions: start, stop, redrive, describe, list.
 
 use asl::Value;
-use engine::{ExecutionDescription, Given};
+use engine::{ExecutionDescription, Given, Listed};
 use execution::{Failure, Status};
 use serde_json::{Map, Value as Json, json};
 
@@ -226,40 +226,17 @@ pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Js
     let wanted = |execution: &ExecutionDescription| {
         filter.takes(execution.status) && redriven.is_none_or(|redriven| (execution.redrive_count > 0) == redriven)
     };
-    match (machine, map_run) {
-        (Some(machine), None) => of_machine(context, machine, filter, wanted, &page),
-        (None, Some(run)) => of_map_run(context, run, &wanted, &page),
-        (Some(_), Some(_)) => Err(Fault::validation("Only one of stateMachineArn or mapRunArn must be specified")),
-        (None, None) => Err(Fault::validation("Either stateMachineArn or mapRunArn must be specified")),
-    }
-}
-
-fn of_machine(
-    context: &Context,
-    machine: &str,
-    filter: Filter,
-    wanted: impl Fn(&ExecutionDescription) -> bool,
-    page: &Page,
-) -> Result<Json, Fault> {
-    let mut all = context.engine.list_executions(Some(machine), filter.status())?;
-    all.retain(|execution| wanted(execution));
-    let (executions, next) = page.cut(&all, |execution| execution.arn.to_string());
-    let executions = executions.iter().map(|execution| Json::Object(summary(execution))).collect();
-    Ok(super::listing("executions", executions, next))
-}
-
-/// The children of a Map Run: of all but a page only the ARNs are kept.
-fn of_map_run(
-    context: &Context,
-    run: &str,
-    wanted: &dyn Fn(&ExecutionDescription) -> bool,
-    page: &Page,
-) -> Result<Json, Fault> {
-    let all = context.engine.list_map_run_executions(run, wanted)?;
-    let (arns, next) = page.cut(&all, ToString::to_string);
-    let executions = arns.iter().map(|arn| Ok(child(&context.engine.summarize_execution(arn)?)));
-    let executions = executions.collect::<Result<_, Fault>>()?;
-    Ok(super::listing("executions", executions, next))
+    let (of, show): (_, fn(&ExecutionDescription) -> Json) = match (machine, map_run) {
+        (Some(machine), None) => (Listed::Machine(machine), |execution| Json::Object(summary(execution))),
+        (None, Some(run)) => (Listed::MapRun(run), child),
+        (Some(_), Some(_)) => {
+            return Err(Fault::validation("Only one of stateMachineArn or mapRunArn must be specified"));
+        }
+        (None, None) => return Err(Fault::validation("Either stateMachineArn or mapRunArn must be specified")),
+    };
+    let found = context.engine.executions_page(of, filter.status(), page.position(), page.items(), &wanted)?;
+    let executions = found.executions.iter().map(show).collect();
+    Ok(super::listing("executions", executions, found.next.map(|next| page.after(next))))
 }
 
 /// A child in the listing of its Map Run: it tells the run, and how many items it has.

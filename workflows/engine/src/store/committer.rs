@@ -57,10 +57,7 @@ pub(crate) struct Committer {
 /// How commits get into the store.
 enum Way {
     /// Through a queue to a thread, which makes many of them durable at once.
-    Grouped {
-        queue: Mutex<Option<Sender<Commit>>>,
-        thread: Mutex<Option<JoinHandle<()>>>,
-    },
+    Grouped { queue: Mutex<Option<Sender<Commit>>>, thread: Mutex<Option<JoinHandle<()>>> },
     /// By whoever hands them over; `None` once the committer is closed.
     Direct(RwLock<Option<Arc<dyn Store>>>),
 }

@@ -1,10 +1,11 @@
 //! A store in a directory, by fjall: a log-structured tree for each key space behind one common journal.
 
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use super::{Entry, Space, Store, StoreError, Visit, Write};
+use super::{Entry, Space, Store, StoreError, Visit, Write, key};
 
 /// Bytes of one key space that are kept in memory before they go to a table on disk.
 const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
@@ -76,6 +77,18 @@ impl Store for Disk {
             visit(&key, &value)?;
         }
         Ok(())
+    }
+
+    fn page(&self, space: Space, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Result<Vec<Entry>, StoreError> {
+        let begin = after.map_or(Bound::Included(prefix), Bound::Excluded);
+        let end = key::after_prefix(prefix);
+        let end = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let entries = self.space(space).range::<&[u8], _>((begin, end)).take(most);
+        let read = |entry: fjall::Guard| {
+            let (key, value) = entry.into_inner().map_err(|error| self.failure(error))?;
+            Ok((key.to_vec(), value.to_vec()))
+        };
+        entries.map(read).collect()
     }
 
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {

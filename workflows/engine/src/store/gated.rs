@@ -52,6 +52,10 @@ impl Store for Gated {
         self.inner.scan(space, prefix, visit)
     }
 
+    fn page(&self, space: Space, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.inner.page(space, prefix, after, most)
+    }
+
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {
         self.inner.last(space, prefix)
     }

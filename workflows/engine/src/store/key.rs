@@ -9,6 +9,7 @@
 //! | definitions | SHA-256 of the text, 32 bytes | the text |
 //! | activities | ARN | JSON |
 //! | executions | ARN | JSON |
+//! | listing | name of the state machine or ARN of the Map Run, 0, number of the execution with its bits flipped | ARN |
 //! | open | number of the execution, 8 bytes | ARN |
 //! | journal | number of the execution, 8 bytes; index of the first event, 8 bytes | JSON array of events |
 //! | map_runs | ARN | JSON |
@@ -30,6 +31,22 @@ pub(crate) fn journal(number: u64, index: u64) -> Vec<u8> {
 pub(crate) fn parse_journal(key: &[u8]) -> Option<(u64, u64)> {
     let (number, index) = key.split_at_checked(8)?;
     Some((u64::from_be_bytes(number.try_into().ok()?), u64::from_be_bytes(index.try_into().ok()?)))
+}
+
+/// What the keys of the executions of a state machine or a Map Run begin with, in the listing of executions.
+pub(crate) fn group(group: &str) -> Vec<u8> {
+    // No name and no ARN has a zero.
+    [group.as_bytes(), &[0]].concat()
+}
+
+/// Key of an execution in the listing of its group: the newest is first.
+pub(crate) fn listed(of: &str, number: u64) -> Vec<u8> {
+    [group(of), (!number).to_be_bytes().to_vec()].concat()
+}
+
+/// The execution of a key in a listing.
+pub(crate) fn parse_listed(key: &[u8]) -> Option<u64> {
+    Some(!u64::from_be_bytes(*key.last_chunk()?))
 }
 
 /// Key of an execution's due time.
@@ -72,6 +89,14 @@ mod tests {
         assert_eq!(parse_journal(&keys[2]), Some((1, 256)));
         assert_eq!(parse_journal(b"short"), None);
         assert!(keys[0].starts_with(&number(1)));
+    }
+
+    #[test]
+    fn a_listing_has_the_newest_first_and_groups_apart() {
+        let keys = [listed("m", 2), listed("m", 1), listed("m", 0), listed("m2", 7)];
+        assert!(keys.is_sorted());
+        assert_eq!(parse_listed(&keys[1]), Some(1));
+        assert!(keys[0].starts_with(&group("m")) && !keys[3].starts_with(&group("m")));
     }
 
     #[test]

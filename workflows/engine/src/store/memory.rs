@@ -1,6 +1,7 @@
 //! A store that lasts as long as the process.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
 use super::{Entry, Space, Store, StoreError, Visit, Write};
@@ -55,6 +56,19 @@ impl Store for Memory {
                 .collect()
         });
         found.iter().try_for_each(|(key, value)| visit(key, value))
+    }
+
+    fn page(&self, space: Space, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Result<Vec<Entry>, StoreError> {
+        let begin = after.map_or(Bound::Included(prefix), Bound::Excluded);
+        Ok(self.read(|spaces| {
+            let entries = spaces.get(&space).into_iter();
+            entries
+                .flat_map(|entries| entries.range::<[u8], _>((begin, Bound::Unbounded)))
+                .take_while(|(key, _)| key.starts_with(prefix))
+                .take(most)
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
+        }))
     }
 
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {

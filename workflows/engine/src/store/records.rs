@@ -9,13 +9,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{ChildRecord, Committer, Disk, MapRunRecord, Memory, Space, Store, StoreError, Write, key};
+use super::{ChildRecord, Committer, Disk, Entry, MapRunRecord, Memory, Space, Store, StoreError, Write, key};
 use crate::description::{
     Activity, MachineStatus, Publish, Revision, StateMachine, StateMachineAlias, StateMachineVersion, Tag,
 };
 
 /// What this server writes. A change that an older server would misread takes the next number.
-const FORMAT: u64 = 1;
+/// 2: the listing of executions.
+const FORMAT: u64 = 2;
 
 /// Events in one record of the journal.
 const RECORD_EVENTS: usize = 256;
@@ -185,6 +186,11 @@ impl ExecutionRecord {
         arn.split_once('/').map_or(arn, |(machine, _)| machine)
     }
 
+    /// What it is listed under: the name of its state machine, or the ARN of its Map Run.
+    pub(crate) fn group(&self) -> &str {
+        self.child.as_ref().map_or(&self.identity.state_machine_name, |child| &child.map_run)
+    }
+
     /// Where it stands, as far as the disk knows.
     pub(crate) fn status(&self) -> Status {
         self.ended.as_ref().and_then(|ended| status_from_name(&ended.status)).unwrap_or(Status::Running)
@@ -228,10 +234,10 @@ impl Records {
     pub(crate) fn over(store: Arc<dyn Store>, directory: &Path) -> Result<Self, StoreError> {
         match get::<u64>(&*store, Space::Meta, b"format")? {
             Some(FORMAT) => {}
-            Some(found) => {
+            Some(found) if found > FORMAT => {
                 return Err(StoreError::Format { directory: directory.to_owned(), found, expected: FORMAT });
             }
-            None => store.commit(vec![put(Space::Meta, b"format".to_vec(), &FORMAT)])?,
+            _ => migrate(&*store)?,
         }
         let committer = Committer::start(Arc::clone(&store))
             .map_err(|error| StoreError::Disk { directory: directory.to_owned(), reason: error.to_string() })?;
@@ -293,6 +299,23 @@ impl Records {
             visit(&decode(Space::Executions, key, value)?);
             Ok(())
         })
+    }
+
+    /// Numbers and ARNs of the executions of `group`, newest first: `most` at most, those `after` the one of this number.
+    pub(crate) fn listed(
+        &self,
+        group: &str,
+        after: Option<u64>,
+        most: usize,
+    ) -> Result<Vec<(u64, Arc<str>)>, StoreError> {
+        let after = after.map(|number| key::listed(group, number));
+        let entries = self.store()?.page(Space::Listing, &key::group(group), after.as_deref(), most)?;
+        let read = |(key, value): Entry| {
+            let number =
+                key::parse_listed(&key).ok_or_else(|| undecodable(Space::Listing, &key, "it has no number"))?;
+            Ok((number, decode_text(Space::Listing, &key, &value)?))
+        };
+        entries.into_iter().map(read).collect()
     }
 
     /// The Map Run of this ARN.
@@ -400,12 +423,31 @@ impl Records {
     }
 }
 
+/// Executions whose places in the listing are written at once.
+const LISTED_AT_ONCE: usize = 4096;
+
+/// Brings an older store to this format, or stamps a new one. A crash in the middle leaves it to the next opening.
+fn migrate(store: &dyn Store) -> Result<(), StoreError> {
+    let mut writes = Vec::new();
+    store.scan(Space::Executions, b"", &mut |key, value| {
+        let record: ExecutionRecord = decode(Space::Executions, key, value)?;
+        writes.extend(write::listed(&record));
+        if writes.len() < LISTED_AT_ONCE {
+            return Ok(());
+        }
+        store.commit(std::mem::take(&mut writes))
+    })?;
+    writes.push(put(Space::Meta, b"format".to_vec(), &FORMAT));
+    store.commit(writes)
+}
+
 /// The writes that records come down to.
 pub(crate) mod write {
     use super::{
         Activity, ClockRecord, Digest, Event, ExecutionRecord, MachineRecord, MapRunRecord, Millis, RECORD_EVENTS,
         Space, StateMachineAlias, VersionRecord, Write, key, put, text,
     };
+    use crate::express;
 
     pub(crate) fn clock(clock: &ClockRecord) -> Write {
         put(Space::Meta, b"clock".to_vec(), clock)
@@ -464,6 +506,13 @@ pub(crate) mod write {
             Some(_) => remove(Space::Open, key::number(record.number)),
         };
         [put(Space::Executions, arn.as_bytes().to_vec(), record), open]
+    }
+
+    /// The place of a new execution in the listing of its state machine or its Map Run; one that is forgotten after its
+    /// end has none.
+    pub(crate) fn listed(record: &ExecutionRecord) -> Option<Write> {
+        let arn = &record.identity.arn;
+        (!express::is_forgotten(arn)).then(|| text(Space::Listing, key::listed(record.group(), record.number), arn))
     }
 
     /// Events of an execution, the first of them at `index`; a long step takes several records, so that reading a few

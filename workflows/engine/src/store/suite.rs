@@ -70,6 +70,22 @@ fn commit(records: &Records, writes: Vec<Write>) {
 }
 
 #[test]
+fn a_page_begins_after_a_key_and_ends_with_the_prefix() {
+    on_both(|store| {
+        let keys: [&[u8]; 5] = [b"a1", b"a2", b"a3", b"a4", b"b1"];
+        store.commit(keys.map(|key| put(Space::Listing, key, key)).into()).unwrap();
+        let page = |after: Option<&[u8]>, most| {
+            let entries = store.page(Space::Listing, b"a", after, most).unwrap();
+            entries.into_iter().map(|(key, value)| (key == value).then_some(key).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(page(None, 2), [b"a1", b"a2"]);
+        assert_eq!(page(Some(b"a2"), 9), [b"a3", b"a4"]);
+        assert_eq!(page(Some(b"a25"), 1), [b"a3"], "the key itself may be gone");
+        assert!(page(Some(b"a4"), 9).is_empty());
+    });
+}
+
+#[test]
 fn what_is_put_is_there_and_what_is_removed_is_not() {
     on_both(|store| {
         store.commit(vec![put(Space::Meta, b"a", b"1"), put(Space::Open, b"a", b"2")]).unwrap();

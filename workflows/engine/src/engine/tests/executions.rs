@@ -20,6 +20,54 @@ async fn an_execution_runs_to_its_end_and_is_described() {
 }
 
 #[tokio::test]
+async fn executions_are_listed_page_by_page_the_newest_first() {
+    let (engine, _) = in_memory().await;
+    let machine = create(&engine, "m", &machine(PASS)).await;
+    let other = create(&engine, "m2", &self::machine(PASS)).await;
+    let mut arns = Vec::new();
+    for number in 0..7 {
+        start(&engine, &other, &number.to_string()).await;
+        arns.push(start(&engine, &machine, &number.to_string()).await);
+    }
+    arns.reverse();
+    let of = Listed::Machine(&machine);
+    let (mut seen, mut after) = (Vec::new(), None::<u64>);
+    loop {
+        let page = engine.executions_page(of, None, after, 3, &|_| true).unwrap();
+        seen.extend(page.executions.into_iter().map(|execution| execution.arn));
+        start(&engine, &machine, &format!("meanwhile-{}", seen.len())).await;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, arns, "what began meanwhile is on no page");
+    let third = |execution: &ExecutionDescription| &*execution.name == "3";
+    let page = engine.executions_page(of, None, None, 1, &third).unwrap();
+    assert_eq!((page.executions.len(), &page.executions[0].arn), (1, &arns[3]));
+    assert!(engine.executions_page(of, None, page.next, 1, &third).unwrap().executions.is_empty());
+    assert_eq!(engine.executions_page(Listed::Machine("x"), None, None, 1, &third).unwrap_err().code(), "InvalidArn");
+}
+
+#[tokio::test]
+async fn the_open_ones_are_found_behind_however_many_have_ended() {
+    let (engine, _) = in_memory().await;
+    let waiting = create(&engine, "m", &machine(WAIT)).await;
+    let oldest = start(&engine, &waiting, "oldest").await;
+    let newer = start(&engine, &waiting, "newer").await;
+    for number in 0..5 {
+        let arn = start(&engine, &waiting, &number.to_string()).await;
+        engine.stop_execution(&arn, Failure::default()).await.unwrap();
+    }
+    let page =
+        |after| engine.executions_page(Listed::Machine(&waiting), Some(Status::Running), after, 1, &|_| true).unwrap();
+    let first = page(None);
+    assert_eq!((first.executions.len(), &first.executions[0].arn), (1, &newer));
+    let second = page(first.next);
+    assert_eq!((second.executions.len(), &second.executions[0].arn, second.next), (1, &oldest, None));
+}
+
+#[tokio::test]
 async fn a_wait_ends_when_virtual_time_says_so() {
     let (engine, clock) = in_memory().await;
     let machine = create(&engine, "m", &machine(WAIT)).await;

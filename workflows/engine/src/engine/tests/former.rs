@@ -60,6 +60,8 @@ async fn what_an_earlier_server_wrote_goes_on() {
     assert_eq!(again.machine.creation_date, START, "the same creation once more");
     let old = engine.describe_execution(EXECUTION).unwrap();
     assert_eq!((old.status, old.version_arn, old.alias_arn), (Status::Running, None, None));
+    let listed = engine.executions_page(Listed::Machine(MACHINE), None, None, 10, &|_| true).unwrap();
+    assert_eq!(listed.executions[0].arn, old.arn, "it had no listing");
     let was = engine.describe_state_machine_for_execution(EXECUTION).unwrap();
     assert_eq!((&*was.definition, was.revision.revision_id.as_deref()), (&*machine(WAIT), Some("r")));
     let version = engine.publish_state_machine_version(MACHINE, Publish::default(), None).await.unwrap();

@@ -46,8 +46,7 @@ fn only_run(engine: &Engine, arn: &str) -> MapRunDescription {
 fn children(engine: &Engine, arn: &str, status: Option<Status>) -> Vec<ExecutionDescription> {
     let run = only_run(engine, arn).arn;
     let wanted = |child: &ExecutionDescription| status.is_none_or(|status| child.status == status);
-    let children = engine.list_map_run_executions(&run, &wanted).unwrap();
-    children.iter().map(|child| engine.summarize_execution(child).unwrap()).collect()
+    engine.executions_page(Listed::MapRun(&run), None, None, usize::MAX, &wanted).unwrap().executions
 }
 
 /// Waits until so many children of the only run of an execution are open.
