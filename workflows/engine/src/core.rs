@@ -22,6 +22,7 @@ use crate::express::Awaited;
 use crate::histories::Histories;
 use crate::integration::World;
 use crate::map_run::MapRuns;
+use crate::observe::{Committed, Observed, Observers};
 use crate::registry::Machines;
 use crate::store::write;
 use crate::store::{Ended, ExecutionRecord, Records, Ticket, Write, status_name};
@@ -43,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) histories: Histories,
     pub(crate) calls: Calls,
     pub(crate) map_runs: MapRuns,
+    pub(crate) observers: Observers,
     pub(crate) world: Arc<World>,
     pub(crate) runtime: Handle,
     pub(crate) me: Weak<Self>,
@@ -70,6 +72,8 @@ pub(crate) struct Live {
     pub(crate) written: u64,
     /// The due time that timers and store know.
     pub(crate) due: Option<Millis>,
+    /// What observers know it by.
+    pub(crate) observed: Option<Arc<Observed>>,
 }
 
 /// What the world is to see of a step, once it is durable.
@@ -77,6 +81,8 @@ struct Effects {
     arn: Arc<str>,
     orders: Vec<TaskOrder>,
     runs: Vec<MapRunOrder>,
+    /// What observers hear of it.
+    told: Option<Committed>,
     /// It was the last step.
     closed: bool,
 }
@@ -127,7 +133,7 @@ impl Core {
     pub(crate) fn step(&self, live: &mut Live, input: Input) -> Option<Ticket> {
         let events = self.decide(live, input);
         let writes = self.writes(live, &events);
-        (!writes.is_empty()).then(|| self.commit(live, &events, writes))
+        (!writes.is_empty()).then(|| self.commit(live, events, writes))
     }
 
     /// Lets the execution decide; one whose state machine is being deleted is stopped instead of entering a state.
@@ -171,7 +177,7 @@ impl Core {
     }
 
     /// Hands writes to the committer, with what the world is to see once they are durable.
-    pub(crate) fn commit(&self, live: &Live, events: &[Event], writes: Vec<Write>) -> Ticket {
+    pub(crate) fn commit(&self, live: &mut Live, events: Vec<Event>, writes: Vec<Write>) -> Ticket {
         let scheduled = events.iter().filter_map(|event| match &event.kind {
             EventKind::TaskScheduled { attempt, .. } => Some(TaskId { frame: event.frame, attempt: *attempt }),
             _ => None,
@@ -188,7 +194,8 @@ impl Core {
         self.drop_stale_work(&arn, |task| {
             live.execution.order(task).is_some() || live.execution.map_run(task).is_some()
         });
-        let effects = Effects { arn, orders, runs, closed: live.record.ended.is_some() };
+        let told = self.observers.note(live, events, &writes);
+        let effects = Effects { arn, orders, runs, told, closed: live.record.ended.is_some() };
         let me = self.me.clone();
         self.records.committer.write_then(writes, move |outcome| {
             if let (Ok(()), Some(core)) = (outcome, me.upgrade()) {
@@ -199,6 +206,9 @@ impl Core {
 
     /// Shows the world what has become durable. Runs on the committer's thread: nothing here may take long.
     fn perform(&self, effects: Effects) {
+        if let Some(told) = &effects.told {
+            self.observers.committed(told);
+        }
         for order in effects.orders {
             self.dispatch(&effects.arn, order);
         }

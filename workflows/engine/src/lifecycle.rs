@@ -61,7 +61,7 @@ impl Core {
         let target = self.target(machine_arn)?;
         let name = name.unwrap_or_else(entropy::uuid);
         arn::check_name(&name)?;
-        let Given { value: input, text: written } = input;
+        let Given { value: input, text: written, trace_header } = input;
         let text = input.to_string();
         let written = written.filter(|written| **written != *text);
         let most = self.config.limits.payload_bytes;
@@ -100,6 +100,7 @@ impl Core {
             revision: Some(Revision::from(&*machine)),
             redrives: None,
             child: None,
+            trace_header,
         };
         Ok(Start { record, definition: Arc::clone(&machine.parsed), input, text: written })
     }
@@ -144,7 +145,7 @@ impl Core {
         live.record.start_date = live.execution.started_at().unwrap_or(live.record.start_date);
         let mut writes = write::execution(&live.record).to_vec();
         writes.extend(self.writes(&mut live, &events));
-        let ticket = self.commit(&live, &events, writes);
+        let ticket = self.commit(&mut live, events, writes);
         let started = Started { arn, start_date: live.record.start_date };
         **place = Some(live);
         Ok((started, ticket))
@@ -156,7 +157,7 @@ impl Core {
         let item = record.child.as_ref().and_then(|child| child.map_item(&input));
         let limits = self.limits(&record.identity.arn);
         let execution = Execution::new(record.identity.clone(), input, limits).written(text).with_map_item(item);
-        Live { execution, definition, record, written: 0, due: None }
+        Live { execution, definition, record, written: 0, due: None, observed: None }
     }
 
     /// The request names an execution that is there: the same one while it runs, or once more the same task's.
