@@ -52,7 +52,7 @@ pub use description::{
 };
 pub use engine::{Config, Engine, OpenError};
 pub use exception::Error;
-pub use express::{SyncExecution, billed};
+pub use express::{SyncExecution, billed, billed_for};
 pub use figures::{COMMIT_MICROS, CommitTimes, Figures};
 pub use idle::Idle;
 pub use observe::{Committed, Observed, Observer};

@@ -21,6 +21,7 @@ pub(super) fn announce(
     stack: &Stack,
     deployed: &[Deployed],
     workers: Option<&Workers>,
+    metrics: Option<SocketAddr>,
 ) {
     let facts = Facts {
         api: format!("http://{}", reachable(api)),
@@ -31,6 +32,7 @@ pub(super) fn announce(
         origin: world.clock.origin(),
         skipped: world.skipped_file().map(ToOwned::to_owned),
         workers: workers.map(|workers| workers.names.clone()).unwrap_or_default(),
+        metrics: metrics.map(|metrics| format!("http://{}/metrics", reachable(metrics))),
         missing: workers.map(|workers| workers.missing.clone()).unwrap_or_default(),
     };
     if screen.is_json() {
@@ -51,6 +53,8 @@ struct Facts {
     /// The file with the time that has been skipped, where any may be.
     skipped: Option<PathBuf>,
     workers: Vec<String>,
+    /// Where Prometheus reads, where it may.
+    metrics: Option<String>,
     missing: Vec<String>,
 }
 
@@ -74,6 +78,9 @@ impl Facts {
         });
         if let Some(skipped) = &self.skipped {
             document["timeSkippedFile"] = json!(skipped);
+        }
+        if let Some(metrics) = &self.metrics {
+            document["metrics"] = json!(metrics);
         }
         document
     }
@@ -106,6 +113,9 @@ impl Facts {
         if let Some(skipped) = &self.skipped {
             let note = "milliseconds that were skipped, for OPS_TIME_SKIPPED_FILE";
             lines.push(line(screen, "Skipped time", &skipped.display().to_string(), note));
+        }
+        if let Some(metrics) = &self.metrics {
+            lines.push(line(screen, "Metrics", metrics, "for Prometheus"));
         }
         if !deployed.is_empty() {
             let names: Vec<&str> = deployed.iter().map(|machine| &*machine.name).collect();
@@ -152,6 +162,7 @@ mod tests {
             origin: 5,
             skipped: None,
             workers: vec!["watcher".into()],
+            metrics: None,
             missing: vec!["digger".into()],
         }
     }
