@@ -311,6 +311,8 @@ pub struct ExecutionDescription {
     pub redrive_obstacle: Option<String>,
     /// The Map Run that started it.
     pub map_run_arn: Option<Arc<str>>,
+    /// The X-Ray header that it was started with.
+    pub trace_header: Option<Arc<str>>,
     /// Items that it has of the Map Run.
     pub item_count: Option<u64>,
     /// Its input; absent in listings.

@@ -58,7 +58,10 @@ impl World {
 pub(crate) async fn perform(world: &World, core: &Weak<Core>, arn: &Arc<str>, order: &TaskOrder) -> Answer {
     if order.flavor == Flavor::Lambda {
         let trace = trace_header(core, arn, order.task);
-        return finish(Pattern::RequestResponse, lambda::direct(world, &order.resource, &order.parameters, trace).await);
+        return finish(
+            Pattern::RequestResponse,
+            lambda::direct(world, &order.resource, &order.parameters, trace).await,
+        );
     }
     let Some(integration) = Integration::parse(&order.resource) else { return unsupported(&order.resource) };
     let parameters = &order.parameters;

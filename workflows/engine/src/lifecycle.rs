@@ -320,6 +320,7 @@ pub(crate) fn summary(record: &ExecutionRecord) -> ExecutionDescription {
         redrive_date: record.redrives.as_ref().map(|redrives| redrives.last),
         redrive_obstacle: None,
         map_run_arn: record.child.as_ref().map(|child| Arc::clone(&child.map_run)),
+        trace_header: record.trace_header.clone(),
         item_count: record.child.as_ref().map(|child| child.items),
         input: None,
         input_text: None,

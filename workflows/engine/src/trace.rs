@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn what_is_no_header_names_no_trace() {
-        for header in ["", "t", "Root=", "Root=1-5759e988", "Root=2-5759e988-bd862e3fe1be46a994272793", "Root=1-é-ü"] {
+        for header in ["", "t", "Root=", "Root=1-5759e988", "Root=2-5759e988-bd862e3fe1be46a994272793", "Root=1-é-ü"]
+        {
             assert_eq!(Trace::parse(header), None, "{header}");
         }
     }

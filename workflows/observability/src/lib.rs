@@ -10,6 +10,7 @@ mod queue;
 #[cfg(test)]
 mod sample;
 mod trace;
+mod trouble;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ mod setting;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::history::RenderContext;
 use engine::{Committed, Observed};
@@ -50,11 +51,11 @@ pub(crate) enum Place {
 impl Log {
     /// Begins to write logs to `place`.
     pub(crate) fn start(place: Place, region: &str, again: Millis) -> (Arc<Self>, JoinHandle<()>) {
-        let name = match place {
-            Place::Directory(_) => "directory",
-            Place::CloudWatch(_) => "cloudwatch",
+        let (name, gather) = match place {
+            Place::Directory(_) => ("directory", Duration::from_millis(10)),
+            Place::CloudWatch(_) => ("cloudwatch", Duration::from_millis(500)),
         };
-        let log = Self { name, queue: Queue::new(QUEUE_BYTES), region: region.to_owned(), again };
+        let log = Self { name, queue: Queue::new(QUEUE_BYTES, gather), region: region.to_owned(), again };
         let log = Arc::new(log);
         (Arc::clone(&log), tokio::spawn(log.run(place)))
     }
@@ -151,9 +152,12 @@ async fn write(place: Place, messages: Vec<Message>) -> (Option<Place>, Outcome)
                 (directory, written)
             });
             match written.await {
-                Ok((directory, Ok(()))) => (Some(Place::Directory(directory)), Outcome { delivered: count, lost: 0 }),
-                Ok((directory, Err(error))) => {
-                    tracing::warn!(%error, lost = count, "execution logs cannot be written to --log-dir");
+                Ok((mut directory, Ok(()))) => {
+                    directory.trouble.worked("--log-dir");
+                    (Some(Place::Directory(directory)), Outcome { delivered: count, lost: 0 })
+                }
+                Ok((mut directory, Err(error))) => {
+                    directory.trouble.failed("--log-dir", &error);
                     (Some(Place::Directory(directory)), Outcome { delivered: 0, lost: count })
                 }
                 Err(_) => (None, Outcome::default()),
@@ -170,7 +174,7 @@ mod tests {
     use crate::sample;
 
     fn log() -> Log {
-        Log { name: "directory", queue: Queue::new(1000), region: "us-east-1".to_owned(), again: 1000 }
+        Log { name: "directory", queue: Queue::new(1000, Duration::ZERO), region: "us-east-1".to_owned(), again: 1000 }
     }
 
     fn scheduled() -> Event {
@@ -195,7 +199,8 @@ mod tests {
     #[tokio::test]
     async fn after_a_restart_the_last_second_is_logged_again_and_tasks_are_known() {
         let log = log();
-        let other = sample::event(4, 0, EventKind::TaskStarted { flavor: execution::Flavor::Service, worker_name: None });
+        let other =
+            sample::event(4, 0, EventKind::TaskStarted { flavor: execution::Flavor::Service, worker_name: None });
         log.resumed(&Arc::new(sample::observed()), &[sample::started(), scheduled(), other]);
         log.queue.push(&sample::committed(failed()));
         let messages = log.messages(log.queue.take().await.unwrap(), &mut Contexts::new());

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use engine::Committed;
 use tokio::sync::Notify;
@@ -44,7 +45,10 @@ struct Inner<R> {
 pub(crate) struct Queue<R> {
     inner: Mutex<Inner<R>>,
     more: Notify,
+    closing: Notify,
     limit: usize,
+    /// How long more is waited for before what there is is given out.
+    gather: Duration,
     /// Events that did not fit, or that the sink has lost.
     lost: AtomicU64,
     /// Events that the sink has taken care of.
@@ -52,12 +56,15 @@ pub(crate) struct Queue<R> {
 }
 
 impl<R> Queue<R> {
-    /// A queue of at most `limit` bytes of events.
-    pub(crate) fn new(limit: usize) -> Self {
+    /// A queue of at most `limit` bytes of events, given out after gathering for `gather` of real time: whoever pushes
+    /// wakes the sink that seldom.
+    pub(crate) fn new(limit: usize, gather: Duration) -> Self {
         Self {
             inner: Mutex::new(Inner { told: VecDeque::new(), bytes: 0, closed: false }),
             more: Notify::new(),
+            closing: Notify::new(),
             limit,
+            gather,
             lost: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
         }
@@ -89,24 +96,36 @@ impl<R> Queue<R> {
     /// Everything that waits, once something does; `None` when the queue is closed and empty.
     pub(crate) async fn take(&self) -> Option<VecDeque<Told<R>>> {
         loop {
-            {
-                let mut inner = self.lock();
-                if !inner.told.is_empty() {
-                    inner.bytes = 0;
-                    return Some(std::mem::take(&mut inner.told));
-                }
-                if inner.closed {
-                    return None;
+            let (is_empty, closed) = {
+                let inner = self.lock();
+                (inner.told.is_empty(), inner.closed)
+            };
+            match (is_empty, closed) {
+                (true, true) => return None,
+                (true, false) => self.more.notified().await,
+                (false, true) => return Some(self.drain()),
+                (false, false) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(self.gather) => {}
+                        () = self.closing.notified() => {}
+                    }
+                    return Some(self.drain());
                 }
             }
-            self.more.notified().await;
         }
+    }
+
+    fn drain(&self) -> VecDeque<Told<R>> {
+        let mut inner = self.lock();
+        inner.bytes = 0;
+        std::mem::take(&mut inner.told)
     }
 
     /// Takes nothing more; what waits is still given out.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.more.notify_one();
+        self.closing.notify_one();
     }
 
     /// So many events are lost.
@@ -140,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_fit_is_dropped_and_counted() {
-        let queue = Queue::<()>::new(100);
+        let queue = Queue::<()>::new(100, Duration::ZERO);
         queue.push(&Committed { bytes: 90, ..sample::committed(sample::started()) });
         queue.push(&Committed { bytes: 11, ..sample::committed(sample::succeeded(9)) });
         assert_eq!(queue.standing(), Standing { delivered: 0, lost: 1, bytes: 90 });

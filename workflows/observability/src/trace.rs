@@ -8,6 +8,7 @@ mod span;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine::{Committed, Observed};
 use execution::Event;
@@ -21,6 +22,9 @@ use span::{Span, Tracing};
 /// Bytes of events that wait to become spans.
 const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 
+/// How long spans are gathered for one request.
+const GATHER: Duration = Duration::from_millis(500);
+
 /// The traces of what is open.
 #[derive(Debug)]
 pub(crate) struct Traces {
@@ -33,7 +37,7 @@ type Opened = HashMap<Arc<str>, Tracing>;
 impl Traces {
     /// Begins to send traces to `collector`.
     pub(crate) fn start(collector: Collector) -> (Arc<Self>, JoinHandle<()>) {
-        let traces = Arc::new(Self { queue: Queue::new(QUEUE_BYTES) });
+        let traces = Arc::new(Self { queue: Queue::new(QUEUE_BYTES, GATHER) });
         (Arc::clone(&traces), tokio::spawn(traces.run(collector)))
     }
 
@@ -56,7 +60,7 @@ impl Traces {
         self.queue.resume(&execution.arn, tracing);
     }
 
-    async fn run(self: Arc<Self>, collector: Collector) {
+    async fn run(self: Arc<Self>, mut collector: Collector) {
         let mut open = Opened::new();
         while let Some(told) = self.queue.take().await {
             let events: usize = told.iter().map(count).sum();

@@ -132,7 +132,8 @@ impl Watched {
         if !self.logged || level.is_some_and(|level| level != "OFF") {
             return None;
         }
-        let arn = format!("arn:aws:logs:{}:{}:log-group:/aws/vendedlogs/states/{name}:*", config.region, config.account);
+        let arn =
+            format!("arn:aws:logs:{}:{}:log-group:/aws/vendedlogs/states/{name}:*", config.region, config.account);
         let group = Value::object([("logGroupArn", Value::from(arn))]);
         let destination = Value::object([("cloudWatchLogsLogGroup", group)]);
         Some(Value::object([

@@ -108,6 +108,9 @@ fn description(execution: &ExecutionDescription, with_data: bool) -> Json {
     if let Some(run) = &execution.map_run_arn {
         answer.insert("mapRunArn".to_owned(), (&**run).into());
     }
+    if let Some(header) = &execution.trace_header {
+        answer.insert("traceHeader".to_owned(), (&**header).into());
+    }
     let obstacle = execution.redrive_obstacle.as_deref();
     let redrivable = match (obstacle, &execution.map_run_arn) {
         (Some(_), _) => "NOT_REDRIVABLE",
@@ -290,6 +293,7 @@ mod tests {
             redrive_count: 0,
             redrive_date: None,
             map_run_arn: None,
+            trace_header: None,
             item_count: None,
             redrive_obstacle: matches!(status, Status::Running | Status::Succeeded)
                 .then(|| format!("Execution is {} and cannot be redriven", status_name(status))),

@@ -303,7 +303,9 @@ mod tests {
     #[test]
     fn a_log_group_is_named_with_all_its_streams() {
         let with = |arn: &str| {
-            logging(&format!(r#"{{"level":"ALL","destinations":[{{"cloudWatchLogsLogGroup":{{"logGroupArn":"{arn}"}}}}]}}"#))
+            logging(&format!(
+                r#"{{"level":"ALL","destinations":[{{"cloudWatchLogsLogGroup":{{"logGroupArn":"{arn}"}}}}]}}"#
+            ))
         };
         assert!(with("arn:aws:logs:us-east-1:123456789012:log-group:g:*").is_ok());
         let refused = with("arn:aws:logs:us-east-1:123456789012:log-group:g").unwrap_err();

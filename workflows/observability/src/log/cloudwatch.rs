@@ -10,6 +10,7 @@ use execution::Millis;
 use time::OffsetDateTime;
 
 use super::message::Message;
+use crate::trouble::Trouble;
 
 /// Events in one request.
 const BATCH_EVENTS: usize = 10_000;
@@ -27,6 +28,7 @@ pub(crate) struct CloudWatchLogs {
     streams: HashSet<(String, String)>,
     /// When the server started: it names the streams.
     since: Millis,
+    trouble: Trouble,
 }
 
 /// What became of messages.
@@ -38,7 +40,7 @@ pub(crate) struct Outcome {
 
 impl CloudWatchLogs {
     pub(crate) fn new(client: Client, since: Millis) -> Self {
-        Self { client, streams: HashSet::new(), since }
+        Self { client, streams: HashSet::new(), since, trouble: Trouble::default() }
     }
 
     /// Sends messages; those that are refused, after a few more tries where that may help, are lost.
@@ -47,9 +49,12 @@ impl CloudWatchLogs {
         for batch in batches(messages) {
             let count = batch.len();
             let rejected = match self.put(&batch).await {
-                Ok(rejected) => rejected.min(count),
+                Ok(rejected) => {
+                    self.trouble.worked("CloudWatch Logs");
+                    rejected.min(count)
+                }
                 Err(error) => {
-                    tracing::warn!(group = batch[0].group, %error, lost = count, "execution logs were refused");
+                    self.trouble.failed("CloudWatch Logs", &format!("{}: {error}", batch[0].group));
                     count
                 }
             };
@@ -68,10 +73,7 @@ impl CloudWatchLogs {
             self.streams.insert(key.clone());
         }
         let events = batch.iter().map(|message| {
-            Value::object([
-                ("Timestamp", Value::from(message.at)),
-                ("Message", Value::from(message.text.as_str())),
-            ])
+            Value::object([("Timestamp", Value::from(message.at)), ("Message", Value::from(message.text.as_str()))])
         });
         let parameters = Value::object([
             ("LogGroupName", Value::from(group.as_str())),
@@ -89,8 +91,7 @@ impl CloudWatchLogs {
     }
 
     async fn create(&self, group: &str, stream: &str) -> Result<(), CallError> {
-        let parameters =
-            Value::object([("LogGroupName", Value::from(group)), ("LogStreamName", Value::from(stream))]);
+        let parameters = Value::object([("LogGroupName", Value::from(group)), ("LogStreamName", Value::from(stream))]);
         match self.call("CreateLogStream", &parameters).await {
             Err(CallError::Service { code, .. }) if code == "ResourceAlreadyExistsException" => Ok(()),
             other => other.map(drop),

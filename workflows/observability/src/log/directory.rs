@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::message::Message;
+use crate::trouble::Trouble;
 
 /// Bytes of one file.
 const FILE_BYTES: u64 = 64 * 1024 * 1024;
@@ -20,6 +21,7 @@ pub(crate) struct Directory {
     folder: PathBuf,
     files: HashMap<String, Open>,
     file_bytes: u64,
+    pub(crate) trouble: Trouble,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,12 @@ impl Directory {
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         tempfile_check(folder)?;
-        Ok(Self { folder: folder.to_owned(), files: HashMap::new(), file_bytes: FILE_BYTES })
+        Ok(Self {
+            folder: folder.to_owned(),
+            files: HashMap::new(),
+            file_bytes: FILE_BYTES,
+            trouble: Trouble::default(),
+        })
     }
 
     /// Appends messages; what is written is with the operating system when this returns.

@@ -24,10 +24,7 @@ impl Level {
 }
 
 const fn is_fatal(kind: &EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::ExecutionFailed(_) | EventKind::ExecutionTimedOut(_) | EventKind::ExecutionAborted(_)
-    )
+    matches!(kind, EventKind::ExecutionFailed(_) | EventKind::ExecutionTimedOut(_) | EventKind::ExecutionAborted(_))
 }
 
 const fn is_error(kind: &EventKind) -> bool {

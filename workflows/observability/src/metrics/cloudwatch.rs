@@ -95,7 +95,12 @@ impl Sums {
     fn since(&mut self, name: &str, of: &Arc<str>, counter: &Counter) -> Option<Statistics> {
         let now = counter.get();
         let before = self.0.insert((name.to_owned(), Arc::clone(of)), now).unwrap_or(0);
-        (now > before).then(|| Statistics { count: now - before, sum: (now - before) as f64, minimum: 1.0, maximum: 1.0 })
+        (now > before).then(|| Statistics {
+            count: now - before,
+            sum: (now - before) as f64,
+            minimum: 1.0,
+            maximum: 1.0,
+        })
     }
 }
 
@@ -167,14 +172,8 @@ fn task_data(task: &TaskSeries, sums: &mut Sums, data: &mut Vec<Datum>) {
     let (counts, times, dimension) = words(task.flavor);
     let dimension = Some((dimension, Arc::clone(&task.resource)));
     // In the order of `TASKS`.
-    let counters = [
-        &task.scheduled,
-        &task.started,
-        &task.succeeded,
-        &task.failed,
-        &task.timed_out,
-        &task.heartbeat_timed_out,
-    ];
+    let counters =
+        [&task.scheduled, &task.started, &task.succeeded, &task.failed, &task.timed_out, &task.heartbeat_timed_out];
     for ((name, _), counter) in TASKS.iter().zip(counters) {
         let name = format!("{counts}{name}");
         if let Some(statistics) = sums.since(&name, &task.resource, counter) {

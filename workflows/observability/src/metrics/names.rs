@@ -14,7 +14,21 @@ use super::series::{MachineSeries, TaskSeries, Timing};
 
 /// Seconds, from a task of a few milliseconds to an execution of weeks.
 const SECONDS: [f64; 16] = [
-    0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0, 21_600.0, 86_400.0, 604_800.0,
+    0.001,
+    0.005,
+    0.025,
+    0.1,
+    0.5,
+    1.0,
+    5.0,
+    15.0,
+    60.0,
+    300.0,
+    900.0,
+    3_600.0,
+    21_600.0,
+    86_400.0,
+    604_800.0,
     2_592_000.0,
 ];
 /// Bytes that EXPRESS executions are billed for.
@@ -57,13 +71,7 @@ where
 }
 
 /// The same for values.
-fn values<L>(
-    registry: &mut Registry,
-    name: &str,
-    help: &str,
-    unit: Unit,
-    make: fn() -> Histogram,
-) -> Histograms<L>
+fn values<L>(registry: &mut Registry, name: &str, help: &str, unit: Unit, make: fn() -> Histogram) -> Histograms<L>
 where
     L: Clone + std::hash::Hash + Eq + EncodeLabelSet + std::fmt::Debug + Send + Sync + 'static,
 {

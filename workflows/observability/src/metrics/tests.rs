@@ -39,7 +39,10 @@ fn executions_are_counted_by_machine_and_end() {
     metrics.committed(&sample::committed(sample::started()));
     let of = |name: &str| lines(&metrics, name);
     assert_eq!(of("executions_started"), [r#"aws_states_executions_started_total{state_machine="m"} 2"#]);
-    assert_eq!(of("aws_states_executions_succeeded"), [r#"aws_states_executions_succeeded_total{state_machine="m"} 1"#]);
+    assert_eq!(
+        of("aws_states_executions_succeeded"),
+        [r#"aws_states_executions_succeeded_total{state_machine="m"} 1"#]
+    );
     assert_eq!(of("execution_time_seconds_sum"), [r#"aws_states_execution_time_seconds_sum{state_machine="m"} 3.0"#]);
     assert_eq!(of("aws_states_open_execution_count"), ["aws_states_open_execution_count 1"]);
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use super::span::Span;
+use crate::trouble::Trouble;
 
 /// Spans in one request.
 const BATCH: usize = 512;
@@ -29,6 +30,7 @@ pub struct Collector {
     url: String,
     headers: Vec<(String, String)>,
     connector: Connector,
+    trouble: Trouble,
 }
 
 /// Why a collector cannot be used.
@@ -58,18 +60,21 @@ impl Collector {
             Some("https") => Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build(),
             _ => return Err(wrong()),
         };
-        Ok(Self { url, headers: read_headers(headers)?, connector })
+        Ok(Self { url, headers: read_headers(headers)?, connector, trouble: Trouble::default() })
     }
 
     /// Sends spans; answers how many were lost.
-    pub(crate) async fn send(&self, spans: &[Span]) -> usize {
+    pub(crate) async fn send(&mut self, spans: &[Span]) -> usize {
         let mut lost = 0;
         for batch in spans.chunks(BATCH) {
             let body = serde_json::to_vec(&Request::of(batch)).unwrap_or_default();
             lost += match self.deliver(&body).await {
-                Ok(rejected) => rejected.min(batch.len()),
+                Ok(rejected) => {
+                    self.trouble.worked("otlp");
+                    rejected.min(batch.len())
+                }
                 Err(failed) => {
-                    tracing::warn!(error = failed.message, lost = batch.len(), "traces were refused");
+                    self.trouble.failed("otlp", &failed.message);
                     batch.len()
                 }
             };

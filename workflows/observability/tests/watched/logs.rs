@@ -95,7 +95,8 @@ async fn logs_are_those_that_aws_has_written() {
         if case["id"].as_str().is_some_and(|id| id.contains("deleted_log_group")) {
             continue;
         }
-        let [expected, logged] = [expected, logged(&case).await].map(|events| events.iter().map(neutral).collect::<Vec<_>>());
+        let [expected, logged] =
+            [expected, logged(&case).await].map(|events| events.iter().map(neutral).collect::<Vec<_>>());
         assert_eq!(logged, expected, "{}", case["id"]);
         compared += 1;
     }

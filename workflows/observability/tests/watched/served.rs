@@ -126,9 +126,9 @@ fn lines(folder: &Path) -> Vec<Json> {
 fn spans(stub: &Stub) -> HashMap<String, Json> {
     let requests = stub.received(|received| received.path == "/v1/traces");
     assert!(requests.iter().all(|request| request.header("api-key") == "secret"));
-    let all = requests.iter().flat_map(|request| {
-        request.json()["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().clone()
-    });
+    let all = requests
+        .iter()
+        .flat_map(|request| request.json()["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().clone());
     all.map(|span| (span["name"].as_str().unwrap().to_owned(), span)).collect()
 }
 
@@ -151,7 +151,9 @@ async fn an_execution_is_logged_counted_and_traced() {
     ] {
         assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
     }
-    assert!(page.contains("stepwright_commit_duration_seconds_count") && page.contains("process_resident_memory_bytes"));
+    assert!(
+        page.contains("stepwright_commit_duration_seconds_count") && page.contains("process_resident_memory_bytes")
+    );
     served.stop().await;
 
     let types: Vec<_> = lines(logs.path()).iter().map(|line| line["type"].as_str().unwrap().to_owned()).collect();
@@ -193,7 +195,8 @@ fn traced(stub: &Stub) {
 async fn an_express_execution_is_seen_in_the_logs_alone() {
     let (stub, logs) = (Stub::start().await, tempfile::tempdir().unwrap());
     let served = Served::start(&stub, logs.path(), None).await;
-    let machine = served.create("calls", "EXPRESS", r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"#).await;
+    let machine =
+        served.create("calls", "EXPRESS", r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"#).await;
     let ended = served.call("StartSyncExecution", &format!(r#"{{"StateMachineArn":"{machine}"}}"#)).await;
     let arn = ended.get("ExecutionArn").and_then(Value::as_str).unwrap().to_owned();
     assert!(served.engine.history(&arn).is_err(), "no history is kept");
@@ -210,7 +213,8 @@ async fn a_trace_goes_through_a_restart_and_into_children() {
     let (stub, folder) = (Stub::start().await, tempfile::tempdir().unwrap());
     let (logs, data) = (folder.path().join("logs"), folder.path().join("data"));
     let served = Served::start(&stub, &logs, Some(&data)).await;
-    let child = served.create("child", "STANDARD", r#"{"StartAt":"C","States":{"C":{"Type":"Pass","End":true}}}"#).await;
+    let child =
+        served.create("child", "STANDARD", r#"{"StartAt":"C","States":{"C":{"Type":"Pass","End":true}}}"#).await;
     served.call("CreateActivity", r#"{"Name":"a"}"#).await;
     let activity = "arn:aws:states:us-east-1:123456789012:activity:a";
     let parent = format!(

@@ -119,8 +119,7 @@ fn branches_stand_in_their_parallel_and_end_with_it() {
 #[test]
 fn iterations_stand_in_their_map() {
     let iteration = |id, frame, index| {
-        let kind =
-            EventKind::MapIterationStarted { name: "M".into(), index, parent: FrameId(0), input: Value::Null };
+        let kind = EventKind::MapIterationStarted { name: "M".into(), index, parent: FrameId(0), input: Value::Null };
         event(id, frame, kind)
     };
     let end = |id, frame, index| event(id, frame, EventKind::MapIterationSucceeded { name: "M".into(), index });

@@ -10,7 +10,6 @@ use super::{Arguments, AwsEndpoint, could_not_start};
 use crate::definitions::Watched;
 use crate::failure::Failure;
 
-
 /// How the server is watched.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct WatchArguments {
@@ -39,13 +38,18 @@ pub(super) struct WatchArguments {
 
 impl WatchArguments {
     /// How the state machines of the definitions' folder are watched.
-    pub(super) const fn watched(&self) -> Watched {
-        Watched { logged: self.log_dir.is_some(), traced: self.otlp_endpoint.is_some() }
+    pub(super) fn watched(&self) -> Watched {
+        Watched { logged: self.log_dir.is_some(), traced: self.endpoint().is_some() }
+    }
+
+    /// The collector's URL; a variable that is set to nothing says nothing.
+    fn endpoint(&self) -> Option<&str> {
+        self.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())
     }
 
     fn collector(&self) -> Result<Option<Collector>, Failure> {
         let headers = self.otlp_headers.as_deref().unwrap_or_default();
-        let collector = self.otlp_endpoint.as_deref().map(|endpoint| Collector::new(endpoint, headers));
+        let collector = self.endpoint().map(|endpoint| Collector::new(endpoint, headers));
         collector.transpose().map_err(|error| Failure::usage(format!("--otlp-endpoint, --otlp-headers: {error}")))
     }
 }
