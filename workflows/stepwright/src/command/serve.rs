@@ -206,7 +206,8 @@ pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Fai
             let metrics = watching.as_ref().and_then(Observability::metrics_address);
             let server = listener.serve(engine.clone());
             let workers = start_workers(&arguments, &world, &stack, server.address());
-            ready::announce(screen, &arguments, &world, server.address(), &stack, &deployed, workers.as_ref(), metrics);
+            let beside = ready::Beside { workers: workers.as_ref(), metrics };
+            ready::announce(screen, &arguments, &world, server.address(), &stack, &deployed, beside);
             let gate = server.gate();
             tokio::select! {
                 () = wait_for_signal() => {}

@@ -12,6 +12,13 @@ use crate::definitions::Deployed;
 use crate::screen::{Screen, Tone};
 use crate::stack::Stack;
 
+/// What runs beside the server, where it does.
+pub(super) struct Beside<'a> {
+    pub(super) workers: Option<&'a Workers>,
+    /// Where `GET /metrics` is answered.
+    pub(super) metrics: Option<SocketAddr>,
+}
+
 /// Says it.
 pub(super) fn announce(
     screen: &Screen,
@@ -20,9 +27,9 @@ pub(super) fn announce(
     api: SocketAddr,
     stack: &Stack,
     deployed: &[Deployed],
-    workers: Option<&Workers>,
-    metrics: Option<SocketAddr>,
+    beside: Beside<'_>,
 ) {
+    let Beside { workers, metrics } = beside;
     let facts = Facts {
         api: format!("http://{}", reachable(api)),
         lambda: world.lambda_url(),
