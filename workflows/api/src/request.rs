@@ -20,6 +20,9 @@ const DISCARDED_BYTES: usize = 32 << 20;
 const BODY_TIME: Duration = Duration::from_secs(30);
 const WIRE: &str = "application/x-amz-json-1.0";
 const TARGET: &str = "x-amz-target";
+const TRACE: &str = "x-amzn-trace-id";
+/// The operations that continue a trace.
+const STARTS: [&str; 2] = ["StartExecution", "StartSyncExecution"];
 
 /// Answers `request`, which is the server's `number`th.
 pub(crate) async fn answer<B>(context: &Context, request: Request<B>, number: u64) -> Response<Full<Bytes>>
@@ -29,7 +32,8 @@ where
 {
     let (name, result) = match target(&request) {
         Ok(name) => {
-            let result = operate(context, &name, request.into_body()).await;
+            let trace = trace(&request);
+            let result = operate(context, &name, request.into_body(), trace).await;
             (name, result)
         }
         Err(fault) => (String::new(), Err(fault)),
@@ -71,18 +75,28 @@ fn target<B>(request: &Request<B>) -> Result<String, Fault> {
     Ok(name.to_owned())
 }
 
-async fn operate<B>(context: &Context, name: &str, body: B) -> Result<Json, Fault>
+/// The X-Ray header, where the request has one that the API takes.
+fn trace<B>(request: &Request<B>) -> Option<String> {
+    let header = request.headers().get(TRACE)?.to_str().ok()?;
+    (header.len() <= 256).then(|| header.to_owned())
+}
+
+async fn operate<B>(context: &Context, name: &str, body: B, trace: Option<String>) -> Result<Json, Fault>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let _passage = context.gate.pass(name).await;
     let body = receive(body).await?;
-    let body: Json = if body.is_empty() {
+    let mut body: Json = if body.is_empty() {
         Json::Object(serde_json::Map::new())
     } else {
         serde_json::from_slice(&body).map_err(|error| Fault::shape(format!("the body is not JSON: {error}")))?
     };
+    // As on AWS, the request's header goes before the member of its body.
+    if let (Some(trace), true, Some(members)) = (trace, STARTS.contains(&name), body.as_object_mut()) {
+        members.insert("traceHeader".to_owned(), trace.into());
+    }
     operation::answer(context, name, &body).await
 }
 

@@ -479,6 +479,23 @@ async fn a_state_is_tried_and_what_it_hands_through_keeps_its_spaces() {
 }
 
 #[tokio::test]
+async fn the_trace_header_of_the_request_goes_before_that_of_its_body() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let machine = client.machine("m", &pass()).await;
+    for (name, header, expected) in [("a", None, "body"), ("b", Some("header"), "header")] {
+        let body = json!({ "stateMachineArn": machine, "name": name, "traceHeader": "body" });
+        let mut request = request("StartExecution", body.to_string());
+        if let Some(header) = header {
+            request.headers_mut().insert("x-amzn-trace-id", header.parse().unwrap());
+        }
+        let (_, started) = client.send(request).await;
+        let described = client.done("DescribeExecution", json!({ "executionArn": started["executionArn"] })).await;
+        assert_eq!(described["traceHeader"], expected);
+    }
+}
+
+#[tokio::test]
 async fn a_synchronous_execution_answers_its_end_and_its_bill() {
     let server = server().await;
     let mut client = Connection::open(&server).await;

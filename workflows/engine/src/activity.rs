@@ -108,6 +108,14 @@ impl Activities {
         Err(place)
     }
 
+    /// Tasks that wait for a worker, and workers that wait for a task.
+    pub(crate) fn waiting(&self) -> (u64, u64) {
+        let queues = lock(&self.queues);
+        let tasks: usize = queues.values().map(|queue| queue.tasks.len()).sum();
+        let workers = queues.values().flat_map(|queue| &queue.workers).filter(|worker| !worker.is_closed()).count();
+        (tasks as u64, workers as u64)
+    }
+
     /// Sends every waiting worker away without a task.
     pub(crate) fn dismiss(&self) {
         for queue in lock(&self.queues).values_mut() {

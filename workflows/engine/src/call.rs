@@ -90,6 +90,13 @@ impl Calls {
         unwanted
     }
 
+    /// Calls under way, or waiting for their turn.
+    pub(crate) fn under_way(&self) -> u64 {
+        let all = self.work();
+        let calls = all.values().flatten();
+        calls.filter(|(_, work)| matches!(work, Work::Call(call) if !call.is_finished())).count() as u64
+    }
+
     /// Drops every call.
     pub(crate) fn drop_all(&self) {
         for (_, work) in self.work().drain().flat_map(|(_, work)| work) {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use execution::Millis;
 use tokio::sync::watch;
@@ -206,6 +206,12 @@ fn real_millis() -> Millis {
 #[expect(clippy::disallowed_methods, reason = "this module is the only reader of the system clock")]
 fn system_now() -> SystemTime {
     SystemTime::now()
+}
+
+/// A moment to measure real time from.
+#[expect(clippy::disallowed_methods, reason = "this module is the only reader of the system clock")]
+pub(crate) fn monotonic() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]

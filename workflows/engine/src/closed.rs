@@ -122,6 +122,7 @@ mod tests {
             revision: None,
             redrives: None,
             child: None,
+            trace_header: None,
         };
         End { description: summary(&record), record, last: 1, bytes }
     }

@@ -23,6 +23,7 @@ use crate::express::Reader;
 use crate::histories::Histories;
 use crate::integration::World;
 use crate::map_run::MapRuns;
+use crate::observe::{Committed, Observed, Observers};
 use crate::registry::Machines;
 use crate::store::write;
 use crate::store::{Ended, ExecutionRecord, Records, Ticket, Write, status_name};
@@ -44,6 +45,7 @@ pub(crate) struct Core {
     pub(crate) histories: Histories,
     pub(crate) calls: Calls,
     pub(crate) map_runs: MapRuns,
+    pub(crate) observers: Observers,
     pub(crate) world: Arc<World>,
     pub(crate) runtime: Handle,
     pub(crate) me: Weak<Self>,
@@ -73,6 +75,8 @@ pub(crate) struct Live {
     pub(crate) due: Option<Millis>,
     /// Who reads its end, where it is in memory alone.
     pub(crate) reader: Option<Reader>,
+    /// What observers know it by.
+    pub(crate) observed: Option<Arc<Observed>>,
 }
 
 /// What the world is to see of a step, once it is durable.
@@ -80,6 +84,8 @@ struct Effects {
     arn: Arc<str>,
     orders: Vec<TaskOrder>,
     runs: Vec<MapRunOrder>,
+    /// What observers hear of it.
+    told: Option<Committed>,
     /// It was the last step: how the execution has ended.
     end: Option<End>,
     /// Who reads the end of one that is in memory alone.
@@ -133,7 +139,7 @@ impl Core {
         let events = self.decide(live, input);
         let writes = self.writes(live, &events);
         let changed = !events.is_empty() || !writes.is_empty();
-        changed.then(|| self.commit(live, &events, writes))
+        changed.then(|| self.commit(live, events, writes))
     }
 
     /// Lets the execution decide; one whose state machine is being deleted is stopped instead of entering a state.
@@ -179,7 +185,7 @@ impl Core {
     }
 
     /// Hands writes to the committer, with what the world is to see once they are durable.
-    pub(crate) fn commit(&self, live: &Live, events: &[Event], writes: Vec<Write>) -> Ticket {
+    pub(crate) fn commit(&self, live: &mut Live, events: Vec<Event>, writes: Vec<Write>) -> Ticket {
         let scheduled = events.iter().filter_map(|event| match &event.kind {
             EventKind::TaskScheduled { attempt, .. } => Some(TaskId { frame: event.frame, attempt: *attempt }),
             _ => None,
@@ -197,7 +203,8 @@ impl Core {
             live.execution.order(task).is_some() || live.execution.map_run(task).is_some()
         });
         let end = live.record.ended.is_some().then(|| End::of(live, events.last()));
-        let effects = Effects { arn, orders, runs, end, reader: live.reader.clone() };
+        let told = self.observers.note(live, events, &writes);
+        let effects = Effects { arn, orders, runs, told, end, reader: live.reader.clone() };
         if live.reader.is_some() {
             return self.records.committer.pass(|| self.perform(effects));
         }
@@ -212,6 +219,9 @@ impl Core {
     /// Shows the world what has become durable. Runs on the committer's thread, or while the execution is locked:
     /// nothing here may take long, and nothing may lock an execution.
     fn perform(&self, effects: Effects) {
+        if let Some(told) = &effects.told {
+            self.observers.committed(told);
+        }
         for order in effects.orders {
             self.dispatch(&effects.arn, order);
         }

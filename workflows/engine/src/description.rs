@@ -259,19 +259,26 @@ pub struct Started {
 pub struct Given {
     pub(crate) value: Value,
     pub(crate) text: Option<Arc<str>>,
+    pub(crate) trace_header: Option<Arc<str>>,
 }
 
 impl Given {
     /// A value that was read from `text`.
     #[must_use]
     pub fn written(value: Value, text: &str) -> Self {
-        Self { value, text: Some(text.into()) }
+        Self { value, text: Some(text.into()), trace_header: None }
+    }
+
+    /// The same for an execution that is part of the trace of this X-Ray header.
+    #[must_use]
+    pub fn traced(self, header: Option<&str>) -> Self {
+        Self { trace_header: header.map(Arc::from), ..self }
     }
 }
 
 impl From<Value> for Given {
     fn from(value: Value) -> Self {
-        Self { value, text: None }
+        Self { value, text: None, trace_header: None }
     }
 }
 
@@ -304,6 +311,8 @@ pub struct ExecutionDescription {
     pub redrive_obstacle: Option<String>,
     /// The Map Run that started it.
     pub map_run_arn: Option<Arc<str>>,
+    /// The X-Ray header that it was started with.
+    pub trace_header: Option<Arc<str>>,
     /// Items that it has of the Map Run.
     pub item_count: Option<u64>,
     /// Its input; absent in listings.

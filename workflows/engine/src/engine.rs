@@ -17,7 +17,9 @@ use crate::description::{
 };
 use crate::exception::Error;
 use crate::express::SyncExecution;
+use crate::figures::Figures;
 use crate::idle::Idle;
+use crate::observe::{Observer, Observers};
 use crate::recovery;
 use crate::store::{StoreError, write};
 use crate::trial::{StateTest, TestedState};
@@ -78,7 +80,21 @@ impl Engine {
     /// # Errors
     /// The configuration or the data directory cannot be used.
     pub async fn open(config: Config) -> Result<Self, OpenError> {
-        Ok(Self { core: recovery::open(config).await? })
+        Self::open_observed(config, Vec::new()).await
+    }
+
+    /// Opens the engine for `observers` to watch, from the first execution that it continues.
+    ///
+    /// # Errors
+    /// The configuration or the data directory cannot be used.
+    pub async fn open_observed(config: Config, observers: Vec<Arc<dyn Observer>>) -> Result<Self, OpenError> {
+        Ok(Self { core: recovery::open(config, Observers::new(observers)).await? })
+    }
+
+    /// What the engine is busy with. Cheap enough for once a second.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.core.figures()
     }
 
     /// Stops taking work, makes durable what is under way and releases the data directory. Calls under way are

@@ -77,7 +77,13 @@ impl SyncExecution {
 /// What an EXPRESS execution would have cost: memory in megabytes, duration in milliseconds.
 #[must_use]
 pub fn billed(execution: &ExecutionDescription) -> (u64, Millis) {
-    let lasted = execution.stop_date.unwrap_or(execution.start_date) - execution.start_date;
+    billed_for(execution.stop_date.unwrap_or(execution.start_date) - execution.start_date)
+}
+
+/// What an EXPRESS execution that `lasted` so many milliseconds would have cost: memory in megabytes, duration in
+/// milliseconds.
+#[must_use]
+pub fn billed_for(lasted: Millis) -> (u64, Millis) {
     let steps = lasted.max(1).cast_unsigned().div_ceil(BILLED_MILLISECONDS.cast_unsigned());
     (BILLED_MEGABYTES, BILLED_MILLISECONDS.saturating_mul(steps.cast_signed()))
 }

@@ -15,11 +15,12 @@ mod states;
 use std::sync::{Arc, Weak};
 
 use asl::Value;
-use execution::{Failure, Flavor, TaskOrder};
+use execution::{Failure, Flavor, TaskId, TaskOrder};
 
 use crate::aws::{Client, Reply};
 use crate::core::Core;
 use crate::engine::Config;
+use crate::trace::Trace;
 pub(crate) use resource::{Integration, Pattern, child_of, is_known, is_missing};
 pub(crate) use shape::check as check_answer;
 pub(crate) use states::refused;
@@ -56,15 +57,20 @@ impl World {
 /// Performs a task of a service or a function once.
 pub(crate) async fn perform(world: &World, core: &Weak<Core>, arn: &Arc<str>, order: &TaskOrder) -> Answer {
     if order.flavor == Flavor::Lambda {
-        return finish(Pattern::RequestResponse, lambda::direct(world, &order.resource, &order.parameters).await);
+        let trace = trace_header(core, arn, order.task);
+        return finish(
+            Pattern::RequestResponse,
+            lambda::direct(world, &order.resource, &order.parameters, trace).await,
+        );
     }
     let Some(integration) = Integration::parse(&order.resource) else { return unsupported(&order.resource) };
     let parameters = &order.parameters;
+    let trace = || trace_header(core, arn, order.task);
     let done = match (integration.sdk, integration.service, integration.action) {
-        (true, "sfn", action) => sfn::perform(core, action, parameters).await,
+        (true, "sfn", action) => sfn::perform(core, action, parameters, trace()).await,
         (true, service, action) => sdk::perform(world, service, action, parameters).await,
-        (false, "lambda", "invoke") => lambda::invoke(world, parameters).await,
-        (false, "states", "startExecution") => states::start(core, arn, order).await,
+        (false, "lambda", "invoke") => lambda::invoke(world, parameters, trace()).await,
+        (false, "states", "startExecution") => states::start(core, arn, order, trace()).await,
         (false, "dynamodb", action) => dynamodb::perform(world, action, parameters).await,
         (false, "sqs", "sendMessage") => sqs::send_message(world, parameters).await,
         (false, "sns", "publish") => sns::publish(world, parameters).await,
@@ -72,6 +78,12 @@ pub(crate) async fn perform(world: &World, core: &Weak<Core>, arn: &Arc<str>, or
         _ => return unsupported(&order.resource),
     };
     finish(integration.pattern, done)
+}
+
+/// The X-Ray header that makes what a task calls a part of the execution's trace, where it has one.
+fn trace_header(core: &Weak<Core>, arn: &str, task: TaskId) -> Option<String> {
+    let trace = core.upgrade()?.with_live(arn, |live| live.record.trace())??;
+    Some(trace.header(Trace::span_of_task(arn, task)))
 }
 
 /// What a call's outcome means under the resource's pattern.

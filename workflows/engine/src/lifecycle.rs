@@ -63,7 +63,7 @@ impl Core {
         let target = self.target(machine_arn)?;
         let name = name.unwrap_or_else(entropy::uuid);
         arn::check_name(&name)?;
-        let Given { value: input, text: written } = input;
+        let Given { value: input, text: written, trace_header } = input;
         let text = input.to_string();
         let written = written.filter(|written| **written != *text);
         let most = self.config.limits.payload_bytes;
@@ -102,6 +102,7 @@ impl Core {
             revision: Some(Revision::from(&*machine)),
             redrives: None,
             child: None,
+            trace_header,
         };
         Ok(Start { record, definition: Arc::clone(&machine.parsed), input, text: written, reader: None })
     }
@@ -152,7 +153,7 @@ impl Core {
             writes.extend(write::listed(&live.record));
         }
         writes.extend(self.writes(&mut live, &events));
-        let ticket = self.commit(&live, &events, writes);
+        let ticket = self.commit(&mut live, events, writes);
         let started = Started { arn, start_date: live.record.start_date };
         **place = Some(live);
         Ok((started, ticket))
@@ -164,7 +165,7 @@ impl Core {
         let item = record.child.as_ref().and_then(|child| child.map_item(&input));
         let limits = self.limits(&record.identity.arn);
         let execution = Execution::new(record.identity.clone(), input, limits).written(text).with_map_item(item);
-        Live { execution, definition, record, written: 0, due: None, reader }
+        Live { execution, definition, record, written: 0, due: None, reader, observed: None }
     }
 
     /// The request names an execution that is there: the same one while it runs, or once more the same task's.
@@ -295,6 +296,7 @@ pub(crate) fn summary(record: &ExecutionRecord) -> ExecutionDescription {
         redrive_date: record.redrives.as_ref().map(|redrives| redrives.last),
         redrive_obstacle: None,
         map_run_arn: record.child.as_ref().map(|child| Arc::clone(&child.map_run)),
+        trace_header: record.trace_header.clone(),
         item_count: record.child.as_ref().map(|child| child.items),
         input: None,
         input_text: None,

@@ -63,6 +63,11 @@ impl MapRuns {
         self.lock().get(arn).cloned()
     }
 
+    /// How many go on.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     fn remove(&self, arn: &str) {
         self.lock().remove(arn);
     }

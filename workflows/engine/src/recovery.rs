@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use asl::Definition;
-use execution::{Command, EventKind, Execution, Input, MapRunOrder, Millis, TaskOrder};
+use execution::{Command, Event, EventKind, Execution, Input, MapRunOrder, Millis, TaskOrder};
 use tokio::runtime::Handle;
 
 use crate::activity::Activities;
@@ -20,6 +20,7 @@ use crate::histories::Histories;
 use crate::integration::World;
 use crate::machine;
 use crate::map_run::{self, MapRuns};
+use crate::observe::Observers;
 use crate::registry::Machines;
 use crate::store::{ClockRecord, Digest, ExecutionRecord, Records, StoreError, write};
 use crate::timer::Timers;
@@ -27,20 +28,24 @@ use crate::version;
 use crate::waiter::Waiters;
 
 /// Opens the engine that `config` describes.
-pub(crate) async fn open(config: Config) -> Result<Arc<Core>, OpenError> {
+pub(crate) async fn open(config: Config, observers: Observers) -> Result<Arc<Core>, OpenError> {
     check(&config)?;
     let records = Records::open(config.data_dir.as_deref())?;
-    open_over(config, records).await
+    open_over(config, records, observers).await
 }
 
 /// Opens the engine over a store.
-pub(crate) async fn open_over(mut config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
+pub(crate) async fn open_over(
+    mut config: Config,
+    records: Records,
+    observers: Observers,
+) -> Result<Arc<Core>, OpenError> {
     config.clock = resume_clock(config.clock, records.clock()?)?;
     if !config.clock.is_manual() {
         let clock = clock_record(&config.clock, config.clock.skipped());
         records.committer.write(vec![write::clock(&clock)]).durable().await.map_err(OpenError::Write)?;
     }
-    let core = build(config, records)?;
+    let core = build(config, records, observers)?;
     core.forget_ended()?;
     let orders = core.load_executions()?;
     core.continue_executions(orders);
@@ -94,7 +99,7 @@ fn resume_clock(wanted: Clock, stored: Option<ClockRecord>) -> Result<Clock, Sto
     wanted.continuing(&old).ok_or_else(|| StoreError::ClockAhead { ahead_ms: ahead_ms(), scale: stored.scale })
 }
 
-fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
+fn build(config: Config, records: Records, observers: Observers) -> Result<Arc<Core>, OpenError> {
     let machines = Machines::default();
     for record in records.machines()? {
         machines.put(Arc::new(machine::from_record(record)?));
@@ -120,6 +125,7 @@ fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
         histories: Histories::default(),
         calls: Calls::default(),
         map_runs: MapRuns::default(),
+        observers,
         world,
         runtime: Handle::current(),
         me: me.clone(),
@@ -146,7 +152,8 @@ impl Core {
         let mut definitions = HashMap::new();
         let mut outstanding = Vec::new();
         for arn in self.records.open_executions()? {
-            let live = self.replay(&arn, &mut definitions)?;
+            let (live, journal) = self.replayed(&arn, &mut definitions)?;
+            self.observers.resumed(&live.record, &journal);
             let (mut orders, mut runs) = (Vec::new(), Vec::new());
             for command in live.execution.outstanding() {
                 match command {
@@ -164,6 +171,11 @@ impl Core {
 
     /// An execution as its journal tells it.
     pub(crate) fn replay(&self, arn: &str, definitions: &mut Definitions) -> Result<Live, StoreError> {
+        Ok(self.replayed(arn, definitions)?.0)
+    }
+
+    /// An execution as its journal tells it, and its journal.
+    fn replayed(&self, arn: &str, definitions: &mut Definitions) -> Result<(Live, Vec<Event>), StoreError> {
         let missing = |space| StoreError::Missing { space, key: arn.to_owned() };
         let record = self.records.execution(arn)?.ok_or_else(|| missing("executions"))?;
         let events = self.records.journal(record.number)?;
@@ -181,7 +193,8 @@ impl Core {
         }
         let definition = self.definition_of(&record, definitions)?;
         let due = execution.due();
-        Ok(Live { execution, definition, record, written: events.len() as u64, due, reader: None })
+        let written = events.len() as u64;
+        Ok((Live { execution, definition, record, written, due, reader: None, observed: None }, events))
     }
 
     /// The definition that an execution runs.

@@ -9,7 +9,7 @@ use execution::{Input, Millis, Status};
 use crate::arn;
 use crate::core::{Core, Live, Slot};
 use crate::exception::Error;
-use crate::store::{ExecutionRecord, Redrives, Ticket, status_name, write};
+use crate::store::{ExecutionRecord, Redrives, StoreError, Ticket, status_name, write};
 
 const MINUTE: Millis = 60 * 1000;
 const DAY: Millis = 24 * 60 * MINUTE;
@@ -131,6 +131,7 @@ impl Core {
         if let Some(obstacle) = self.obstacle(&record, live.execution.last_event_id()) {
             return Err(Error::ExecutionNotRedrivable(obstacle));
         }
+        self.retell(&record)?;
         let events = self.decide(&mut live, Input::Redrive);
         let Some(redriven) = events.first() else { return Err(deleting()) };
         let at = redriven.at;
@@ -142,8 +143,16 @@ impl Core {
         }
         let mut writes = write::execution(&live.record).to_vec();
         writes.extend(self.writes(&mut live, &events));
-        let ticket = self.commit(&live, &events, writes);
+        let ticket = self.commit(&mut live, events, writes);
         Ok((Some(live), Tried::Redriven(at, ticket)))
+    }
+
+    /// Tells observers, who forget an execution when it ends, what it was.
+    fn retell(&self, record: &ExecutionRecord) -> Result<(), StoreError> {
+        if !self.observers.is_empty() {
+            self.observers.resumed(record, &self.records.journal(record.number)?);
+        }
+        Ok(())
     }
 
     /// Why an execution whose last event is `last` cannot be redriven, in AWS's words; `None` where it can.

@@ -128,6 +128,11 @@ pub(crate) trait Store: Send + Sync {
 
     /// The last key that begins with `prefix`, and its value.
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError>;
+
+    /// Bytes on disk, where it is there.
+    fn bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Why the store failed or cannot be opened.

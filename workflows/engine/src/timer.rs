@@ -44,6 +44,11 @@ impl Timers {
         self.due.lock().unwrap_or_else(PoisonError::into_inner).first().map(|(first, _)| *first)
     }
 
+    /// How many executions are due some time.
+    pub(crate) fn len(&self) -> usize {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Resolves when a due time has come before all others.
     pub(crate) async fn sooner(&self) {
         self.sooner.notified().await;

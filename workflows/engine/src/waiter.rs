@@ -173,6 +173,7 @@ mod tests {
             redrive_date: None,
             redrive_obstacle: None,
             map_run_arn: None,
+            trace_header: None,
             item_count: None,
             input: Some(Value::parse(r#"{"a":1}"#).unwrap()),
             input_text: None,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use asl::Diagnostic;
+use asl::{Diagnostic, Value};
 use engine::{Engine, NewStateMachine, StateMachineChange};
 use serde::Serialize;
 
@@ -116,18 +116,66 @@ pub(crate) fn resolved(source: &Source, placeholders: &Placeholders) -> Result<S
     })
 }
 
+/// How state machines of a folder are watched, unless somebody has set it otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Watched {
+    /// They log everything, with data, to `/aws/vendedlogs/states/NAME`.
+    pub(crate) logged: bool,
+    /// They are traced.
+    pub(crate) traced: bool,
+}
+
+impl Watched {
+    /// `loggingConfiguration` to set, where the present one says nothing.
+    fn logging(self, config: &engine::Config, name: &str, present: Option<&Value>) -> Option<Value> {
+        let level = present.and_then(|logging| logging.get("level")).and_then(Value::as_str);
+        if !self.logged || level.is_some_and(|level| level != "OFF") {
+            return None;
+        }
+        let arn =
+            format!("arn:aws:logs:{}:{}:log-group:/aws/vendedlogs/states/{name}:*", config.region, config.account);
+        let group = Value::object([("logGroupArn", Value::from(arn))]);
+        let destination = Value::object([("cloudWatchLogsLogGroup", group)]);
+        Some(Value::object([
+            ("level", Value::from("ALL")),
+            ("includeExecutionData", Value::from(true)),
+            ("destinations", Value::array(vec![destination])),
+        ]))
+    }
+
+    /// `tracingConfiguration` to set, where the present one says nothing.
+    fn tracing(self, present: Option<&Value>) -> Option<Value> {
+        let enabled = present.and_then(|tracing| tracing.get("enabled")).and_then(Value::as_bool) == Some(true);
+        (self.traced && !enabled).then(|| Value::object([("enabled", Value::from(true))]))
+    }
+}
+
 /// Creates or updates the state machine, so that it has this definition.
-pub(crate) async fn deploy(engine: &Engine, source: &Source, definition: String) -> Result<Deployed, Failure> {
+pub(crate) async fn deploy(
+    engine: &Engine,
+    source: &Source,
+    definition: String,
+    watched: Watched,
+) -> Result<Deployed, Failure> {
     let config = engine.config();
     let arn = machine_arn(&config.account, &config.region, &source.name);
     let role_arn = format!("arn:aws:iam::{}:role/stepwright", config.account);
     let refused = |error: engine::Error| refusal(source, &definition, &error);
-    let change = match engine.describe_state_machine(&arn) {
-        Ok(present) if *present.definition == *definition && *present.role_arn == *role_arn => Change::Unchanged,
+    let present = engine.describe_state_machine(&arn);
+    let old = present.as_ref().ok();
+    let logging = watched.logging(config, &source.name, old.and_then(|old| old.logging.as_ref()));
+    let tracing = watched.tracing(old.and_then(|old| old.tracing.as_ref()));
+    let as_it_is = logging.is_none() && tracing.is_none();
+    let change = match present {
+        Ok(present) if as_it_is && *present.definition == *definition && *present.role_arn == *role_arn => {
+            Change::Unchanged
+        }
         Ok(_) => {
             let change = StateMachineChange {
                 definition: Some(definition.clone()),
                 role_arn: Some(role_arn),
+                logging,
+                tracing,
                 ..StateMachineChange::default()
             };
             engine.update_state_machine(&arn, change).await.map_err(refused)?;
@@ -138,6 +186,8 @@ pub(crate) async fn deploy(engine: &Engine, source: &Source, definition: String)
                 name: source.name.clone(),
                 definition: definition.clone(),
                 role_arn,
+                logging,
+                tracing,
                 ..NewStateMachine::default()
             };
             engine.create_state_machine(new).await.map_err(refused)?;
@@ -171,6 +221,27 @@ mod tests {
             std::fs::write(path, "{}").unwrap();
         }
         folder
+    }
+
+    #[test]
+    fn what_somebody_set_is_not_overruled() {
+        let clock = engine::Clock::manual(0);
+        let config = engine::Config {
+            account: "123456789012".to_owned(),
+            region: "us-east-1".to_owned(),
+            data_dir: None,
+            aws: engine::aws::Endpoint::Aws,
+            lambda_endpoint: None,
+            clock,
+            limits: execution::Limits::default(),
+        };
+        let watched = Watched { logged: true, traced: true };
+        let level = |level: &str| Value::object([("level", Value::from(level))]);
+        let logging = watched.logging(&config, "m", Some(&level("OFF"))).unwrap().to_string();
+        assert!(logging.contains(":log-group:/aws/vendedlogs/states/m:*"), "{logging}");
+        assert_eq!(watched.logging(&config, "m", Some(&level("ERROR"))), None);
+        assert_eq!(Watched::default().logging(&config, "m", None), None);
+        assert_eq!(watched.tracing(Some(&Value::object([("enabled", Value::from(true))]))), None);
     }
 
     #[test]

@@ -19,9 +19,9 @@ pub(super) async fn start(context: &Context, mut fields: Fields<'_>) -> Result<J
     let arn = fields.required("stateMachineArn", &ARN);
     let name = fields.optional("name", &NAME);
     let input = fields.optional("input", &context.data());
-    fields.optional("traceHeader", &Text::of(0..=256));
+    let trace = fields.optional("traceHeader", &Text::of(0..=256));
     fields.check()?;
-    let input = given_input(input)?;
+    let input = given_input(input)?.traced(trace);
     let started = context.engine.start_execution(arn, name.map(str::to_owned), input).await?;
     Ok(json!({ "executionArn": &*started.arn, "startDate": timestamp(started.start_date) }))
 }
@@ -34,7 +34,7 @@ pub(super) async fn start_sync(context: &Context, mut fields: Fields<'_>) -> Res
     let trace = fields.optional("traceHeader", &Text::of(0..=256));
     let with_data = fields.one_of("includedData", &["ALL_DATA", "METADATA_ONLY"]) != Some("METADATA_ONLY");
     fields.check()?;
-    let input = given_input(input)?;
+    let input = given_input(input)?.traced(trace);
     let passage = context.gate.enter().await;
     let started = context.engine.start_sync_execution(arn, name.map(str::to_owned), input).await?;
     drop(passage);
@@ -107,6 +107,9 @@ fn description(execution: &ExecutionDescription, with_data: bool) -> Json {
     add_data(&mut answer, execution, with_data);
     if let Some(run) = &execution.map_run_arn {
         answer.insert("mapRunArn".to_owned(), (&**run).into());
+    }
+    if let Some(header) = &execution.trace_header {
+        answer.insert("traceHeader".to_owned(), (&**header).into());
     }
     let obstacle = execution.redrive_obstacle.as_deref();
     let redrivable = match (obstacle, &execution.map_run_arn) {
@@ -267,6 +270,7 @@ mod tests {
             redrive_count: 0,
             redrive_date: None,
             map_run_arn: None,
+            trace_header: None,
             item_count: None,
             redrive_obstacle: matches!(status, Status::Running | Status::Succeeded)
                 .then(|| format!("Execution is {} and cannot be redriven", status_name(status))),

@@ -252,7 +252,18 @@ fn read_logging(members: &Map<String, Json>) -> Result<Value, Fault> {
             "Invalid Logging Configuration: Must specify exactly one Log Destination.",
         ));
     }
+    if destinations == 1 && !log_group(&complete["destinations"][0]).is_some_and(|arn| arn.ends_with(":*")) {
+        return Err(Fault::caller(
+            "InvalidLoggingConfiguration",
+            "Invalid Logging Configuration: Log Group ARN must be provided with '*' qualifier.",
+        ));
+    }
     Ok(Value::from(&complete))
+}
+
+/// ARN of a destination's log group.
+fn log_group(destination: &Json) -> Option<&str> {
+    destination.get("cloudWatchLogsLogGroup")?.get("logGroupArn")?.as_str()
 }
 
 fn logging_with_defaults(members: &Map<String, Json>) -> Json {
@@ -287,6 +298,19 @@ mod tests {
             assert_eq!(logging(text).unwrap_err().code, "InvalidLoggingConfiguration", "{text}");
         }
         assert!(logging(r#"{"level":"LOUD"}"#).unwrap_err().message.contains("[ALL, ERROR, FATAL, OFF]"));
+    }
+
+    #[test]
+    fn a_log_group_is_named_with_all_its_streams() {
+        let with = |arn: &str| {
+            logging(&format!(
+                r#"{{"level":"ALL","destinations":[{{"cloudWatchLogsLogGroup":{{"logGroupArn":"{arn}"}}}}]}}"#
+            ))
+        };
+        assert!(with("arn:aws:logs:us-east-1:123456789012:log-group:g:*").is_ok());
+        let refused = with("arn:aws:logs:us-east-1:123456789012:log-group:g").unwrap_err();
+        assert_eq!(refused.code, "InvalidLoggingConfiguration");
+        assert!(refused.message.ends_with("must be provided with '*' qualifier."), "{}", refused.message);
     }
 
     #[test]

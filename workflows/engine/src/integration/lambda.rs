@@ -11,18 +11,28 @@ use crate::aws::{self, Answer, Call, CallError};
 
 const NAMING: Naming = Naming { prefix: "Lambda", service: "AWSLambda", generic: "AWSLambdaException" };
 
+/// The header that makes the function a part of a trace.
+const TRACE: &str = "x-amzn-trace-id";
+
 /// A function lasts 15 minutes at most; a little more for the way.
 const TIMEOUT: Duration = Duration::from_secs(15 * 60 + 10);
 
 /// Invokes the function that is itself the task's resource: its answer is the result.
-pub(crate) async fn direct(world: &World, function: &str, payload: &Value) -> Result<Value, Failure> {
-    let answer = send(world, &request(world, function, None, payload.to_string())).await?;
+pub(crate) async fn direct(
+    world: &World,
+    function: &str,
+    payload: &Value,
+    trace: Option<String>,
+) -> Result<Value, Failure> {
+    let mut call = request(world, function, None, payload.to_string());
+    call.headers.extend(trace.map(|trace| (TRACE, trace)));
+    let answer = send(world, &call).await?;
     check(&answer, Cause::AsItCame)?;
     Ok(payload_of(&answer))
 }
 
 /// `lambda:invoke`.
-pub(crate) async fn invoke(world: &World, parameters: &Value) -> Result<Value, Failure> {
+pub(crate) async fn invoke(world: &World, parameters: &Value, trace: Option<String>) -> Result<Value, Failure> {
     let text = |name: &str| parameters.get(name).and_then(Value::as_str);
     let Some(function) = text("FunctionName") else {
         return Err(named("States", "Runtime", "The field 'FunctionName' is required but was missing"));
@@ -36,6 +46,7 @@ pub(crate) async fn invoke(world: &World, parameters: &Value) -> Result<Value, F
     for (name, header) in headers {
         call.headers.extend(text(name).map(|value| (header, value.to_owned())));
     }
+    call.headers.extend(trace.map(|trace| (TRACE, trace)));
     let answer = send(world, &call).await?;
     check(&answer, Cause::Compact)?;
     Ok(described(&answer))

@@ -16,9 +16,14 @@ use crate::store::status_name;
 use crate::token;
 
 /// Calls the action.
-pub(crate) async fn perform(core: &Weak<Core>, action: &str, parameters: &Value) -> Result<Value, Failure> {
+pub(crate) async fn perform(
+    core: &Weak<Core>,
+    action: &str,
+    parameters: &Value,
+    trace: Option<String>,
+) -> Result<Value, Failure> {
     let Some(core) = core.upgrade() else { return Err(shutting_down()) };
-    let request = Request { core: &core, parameters };
+    let request = Request { core: &core, parameters, trace };
     let answered = match action {
         "startExecution" => request.start().await,
         "startSyncExecution" => request.start_sync().await,
@@ -60,6 +65,8 @@ fn described(found: ExecutionDescription) -> Vec<(&'static str, Value)> {
 struct Request<'a> {
     core: &'a Core,
     parameters: &'a Value,
+    /// The X-Ray header of the task.
+    trace: Option<String>,
 }
 
 impl Request<'_> {
@@ -84,7 +91,7 @@ impl Request<'_> {
     fn input(&self) -> Result<Given, Error> {
         let text = self.text("Input").unwrap_or("{}");
         let value = Value::parse(text).map_err(|error| Error::InvalidExecutionInput(error.to_string()))?;
-        Ok(Given::written(value, text))
+        Ok(Given::written(value, text).traced(self.text("TraceHeader").or(self.trace.as_deref())))
     }
 
     async fn start_sync(&self) -> Result<Value, Error> {

@@ -21,13 +21,19 @@ const NAMING: Naming =
 
 /// Starts the child. The same attempt of the same task finds the child that it started before: a task may be
 /// performed twice, its child is started once.
-pub(crate) async fn start(core: &Weak<Core>, arn: &Arc<str>, order: &TaskOrder) -> Result<Value, Failure> {
+pub(crate) async fn start(
+    core: &Weak<Core>,
+    arn: &Arc<str>,
+    order: &TaskOrder,
+    trace: Option<String>,
+) -> Result<Value, Failure> {
     let text = |name: &str| order.parameters.get(name).and_then(Value::as_str);
     let Some(machine) = text("StateMachineArn") else {
         return Err(named("States", "Runtime", "The field 'StateMachineArn' is required but was missing"));
     };
     let name = text("Name").map_or_else(|| child_name(arn, order.task), ToOwned::to_owned);
     let input = child_input(order.parameters.get("Input")).map_err(|error| refused(&error))?;
+    let input = input.traced(trace.as_deref());
     let origin = Origin { arn: Arc::clone(arn), frame: order.task.frame.0, attempt: order.task.attempt };
     // The engine is not kept while the disk is waited for.
     let begun = core.upgrade().ok_or_else(shutting_down)?.begin_or_find(machine, Some(name), input, Some(origin));

@@ -20,6 +20,8 @@ pub(super) struct Family {
     pub(super) express: bool,
     /// The record of the execution of the Map state.
     pub(super) parent: ExecutionRecord,
+    /// The X-Ray header that makes the children a part of their run.
+    pub(super) trace_header: Option<Arc<str>>,
     /// What the children run.
     pub(super) definition: Arc<Definition>,
 }
@@ -127,6 +129,7 @@ impl Family {
                 again,
                 item: unit.item,
             }),
+            trace_header: self.trace_header.clone(),
         };
         // Nobody waits for the disk here: the child's end comes after its beginning is durable.
         let definition = Arc::clone(&self.definition);

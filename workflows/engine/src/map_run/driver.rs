@@ -19,6 +19,7 @@ use crate::exception::Error;
 use crate::items::Source;
 use crate::redrive::{Redrive, Tried};
 use crate::store::{Counts, ExecutionRecord, MapRunRecord, RunEnd, Span};
+use crate::trace::Trace;
 use crate::waiter::Waiter;
 
 /// Children at once where nobody sets a limit, and at most.
@@ -157,7 +158,10 @@ impl Driver {
             .with_live(&self.execution, |live| (live.record.clone(), Arc::clone(&live.definition)))
             .ok_or(Halt::Stopped)?;
         let definition = child::definition(&definition, &run.state, run.express).ok_or(Halt::Stopped)?;
+        let arn = &record.identity.arn;
+        let trace = record.trace().map(|trace| trace.header(Trace::span_of_task(arn, self.order.task)));
         Ok(Family {
+            trace_header: trace.map(Arc::from),
             run: Arc::clone(&run.arn),
             state: Arc::clone(&run.state),
             express: run.express,

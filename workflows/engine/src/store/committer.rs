@@ -11,6 +11,8 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use super::{Store, StoreError, Write};
+use crate::clock;
+use crate::figures::CommitTimer;
 
 /// Writes in one durable batch: enough to share a synchronisation, few enough to bound the wait.
 const BATCH_WRITES: usize = 4096;
@@ -52,6 +54,8 @@ pub(crate) struct Committer {
     begun: AtomicU64,
     /// Commits whose `then` has run.
     done: Arc<AtomicU64>,
+    /// How long batches take.
+    timer: Arc<CommitTimer>,
 }
 
 /// How commits get into the store.
@@ -71,14 +75,16 @@ impl Committer {
         let done = Arc::new(AtomicU64::new(0));
         if !store.waits() {
             let way = Way::Direct(RwLock::new(Some(store)));
-            return Ok(Self { way, begun: AtomicU64::new(0), done });
+            return Ok(Self { way, begun: AtomicU64::new(0), done, timer: Arc::default() });
         }
         let (queue, commits) = channel();
         let counted = Arc::clone(&done);
-        let work = move || run(&*store, &commits, &counted);
+        let timer = Arc::new(CommitTimer::default());
+        let timed = Arc::clone(&timer);
+        let work = move || run(&*store, &commits, &counted, &timed);
         let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(work)?;
         let way = Way::Grouped { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) };
-        Ok(Self { way, begun: AtomicU64::new(0), done })
+        Ok(Self { way, begun: AtomicU64::new(0), done, timer })
     }
 
     /// Commits so far, where none is under way and everything that follows from them has been seen to.
@@ -86,6 +92,17 @@ impl Committer {
         // In this order: what begins in between is seen as under way.
         let done = self.done.load(Ordering::SeqCst);
         (self.begun.load(Ordering::SeqCst) == done).then_some(done)
+    }
+
+    /// Commits handed over and not seen to yet.
+    pub(crate) fn waiting(&self) -> u64 {
+        let done = self.done.load(Ordering::SeqCst);
+        self.begun.load(Ordering::SeqCst).saturating_sub(done)
+    }
+
+    /// How long batches took that waited for a disk.
+    pub(crate) fn timer(&self) -> &CommitTimer {
+        &self.timer
     }
 
     /// Hands over `writes` and gives a ticket for them.
@@ -173,14 +190,19 @@ impl Drop for Committer {
 
 /// Commits what comes until the queue is closed. After a failure nothing is written any more: what followed would
 /// stand on something that is not there.
-fn run(store: &dyn Store, commits: &Receiver<Commit>, done: &AtomicU64) {
+fn run(store: &dyn Store, commits: &Receiver<Commit>, done: &AtomicU64, timer: &CommitTimer) {
     let mut failed: Option<Arc<StoreError>> = None;
     while let Ok(first) = commits.recv() {
         let (writes, thens) = gather(first, commits);
         let outcome = match &failed {
             Some(error) => Err(Arc::clone(error)),
             None if writes.is_empty() => Ok(()),
-            None => store.commit(writes).map_err(Arc::new),
+            None => {
+                let begin = clock::monotonic();
+                let outcome = store.commit(writes).map_err(Arc::new);
+                timer.took(begin.elapsed());
+                outcome
+            }
         };
         if let (Err(error), None) = (&outcome, &failed) {
             tracing::error!(%error, "the store has failed; nothing more is written");

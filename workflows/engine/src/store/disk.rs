@@ -96,4 +96,8 @@ impl Store for Disk {
         let (key, value) = entry.into_inner().map_err(|error| self.failure(error))?;
         Ok(Some((key.to_vec(), value.to_vec())))
     }
+
+    fn bytes(&self) -> Option<u64> {
+        self.database.disk_space().ok()
+    }
 }

@@ -177,6 +177,9 @@ pub(crate) struct ExecutionRecord {
     /// What it is of a Map Run, where one started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) child: Option<ChildRecord>,
+    /// The X-Ray header that it was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trace_header: Option<Arc<str>>,
 }
 
 impl ExecutionRecord {
@@ -252,6 +255,11 @@ impl Records {
 
     fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         self.store.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)
+    }
+
+    /// Bytes of the store on disk; `None` where it is in memory or closed.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        self.store().ok()?.bytes()
     }
 
     /// The clock that the instants in this store are on.

@@ -53,6 +53,7 @@ fn record(number: u64, name: &str) -> ExecutionRecord {
         revision: None,
         redrives: None,
         child: None,
+        trace_header: None,
     }
 }
 

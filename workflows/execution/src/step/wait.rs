@@ -52,7 +52,9 @@ fn seconds(field: &NumberField, input: &Value, surroundings: &Surroundings) -> R
             Ok(seconds)
         };
     };
-    let value = jsonpath::select(path, &surroundings.scope(input))?;
+    let value = jsonpath::select(path, &surroundings.scope(input)).map_err(|_| {
+        Problem::runtime(format!("The SecondsPath parameter does not reference an input value: {path}"))
+    })?;
     let Some(seconds) = value.as_i64() else {
         return Err(Problem::runtime(format!(
             "The SecondsPath parameter cannot be parsed as a long value: {path} == {}",

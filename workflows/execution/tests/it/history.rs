@@ -126,6 +126,18 @@ fn a_runtime_error_is_beyond_every_catcher() {
 }
 
 #[test]
+fn a_path_to_no_seconds_is_told_in_aws_s_words() {
+    let definition = definition(
+        r#"{"StartAt": "W", "States": {"W": {"Type": "Wait", "SecondsPath": "$.input.waitSeconds", "End": true}}}"#,
+    );
+    let (error, cause) = run(&definition, "{}").error();
+    assert_eq!(error.as_deref(), Some("States.Runtime"));
+    let expected = "An error occurred while executing the state 'W' (entered at the event id #2). \
+                    The SecondsPath parameter does not reference an input value: $.input.waitSeconds";
+    assert_eq!(cause.as_deref(), Some(expected));
+}
+
+#[test]
 fn an_undefined_expression_is_an_event_of_its_own() {
     let definition = definition(
         r#"{"QueryLanguage": "JSONata", "StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "B"},

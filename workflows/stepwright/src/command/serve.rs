@@ -3,6 +3,7 @@
 mod idle;
 mod ready;
 mod skipped;
+mod watch;
 mod workers;
 mod world;
 
@@ -12,10 +13,11 @@ use std::str::FromStr;
 
 use api::{Listener, Options, Server};
 use engine::Engine;
+use observability::Observability;
 use tracing_subscriber::EnvFilter;
 
 use crate::clock::ClockOptions;
-use crate::definitions::{self, Deployed, Source};
+use crate::definitions::{self, Deployed, Source, Watched};
 use crate::failure::{Exit, Failure};
 use crate::screen::Screen;
 use crate::stack::{self, Stack};
@@ -95,6 +97,8 @@ pub(crate) struct Arguments {
     /// `history`: 25,000 events in one execution. For tests: AWS keeps both.
     #[arg(long, value_name = "payload|history", value_enum)]
     without_limit: Vec<Quota>,
+    #[command(flatten)]
+    watch: watch::WatchArguments,
     #[command(flatten)]
     clock: ClockOptions,
 }
@@ -190,17 +194,26 @@ pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Fai
     let options = Options::on(SocketAddr::new(arguments.listen, arguments.port));
     let listener = Listener::bind(options).await.map_err(could_not_start)?;
     let world = World::start(&arguments, &stack, listener.address()).await?;
-    match open(&arguments, &world, &stack, resolved).await {
+    let watching = match watch::start(&arguments, &world).await {
+        Ok(watching) => watching,
+        Err(failure) => {
+            world.stop().await;
+            return Err(failure);
+        }
+    };
+    match open(&arguments, &world, &stack, resolved, watching.as_ref()).await {
         Ok((engine, deployed)) => {
+            let metrics = watching.as_ref().and_then(Observability::metrics_address);
             let server = listener.serve(engine.clone());
             let workers = start_workers(&arguments, &world, &stack, server.address());
-            ready::announce(screen, &arguments, &world, server.address(), &stack, &deployed, workers.as_ref());
+            let beside = ready::Beside { workers: workers.as_ref(), metrics };
+            ready::announce(screen, &arguments, &world, server.address(), &stack, &deployed, beside);
             let gate = server.gate();
             tokio::select! {
                 () = wait_for_signal() => {}
                 () = idle::skip(&engine, &gate, &world), if arguments.skip_idle => {}
             }
-            stop(screen, server, &engine, world, workers).await;
+            stop(screen, server, &engine, world, workers, watching).await;
             Ok(())
         }
         Err(failure) => {
@@ -240,6 +253,7 @@ async fn open(
     world: &World,
     stack: &Stack,
     definitions: Vec<(Source, String)>,
+    watching: Option<&Observability>,
 ) -> Result<(Engine, Vec<Deployed>), Failure> {
     let config = engine::Config {
         account: arguments.account.clone(),
@@ -250,8 +264,12 @@ async fn open(
         clock: world.clock.clone(),
         limits: limits(&arguments.without_limit),
     };
-    let engine = Engine::open(config).await.map_err(could_not_start)?;
-    match equip(&engine, stack, definitions).await {
+    let observers = watching.map(Observability::observer).into_iter().collect();
+    let engine = Engine::open_observed(config, observers).await.map_err(could_not_start)?;
+    if let Some(watching) = watching {
+        watching.attach(engine.clone());
+    }
+    match equip(&engine, stack, definitions, arguments.watch.watched()).await {
         Ok(deployed) => Ok((engine, deployed)),
         Err(failure) => {
             engine.shutdown().await;
@@ -260,7 +278,12 @@ async fn open(
     }
 }
 
-async fn equip(engine: &Engine, stack: &Stack, definitions: Vec<(Source, String)>) -> Result<Vec<Deployed>, Failure> {
+async fn equip(
+    engine: &Engine,
+    stack: &Stack,
+    definitions: Vec<(Source, String)>,
+    watched: Watched,
+) -> Result<Vec<Deployed>, Failure> {
     for activity in &stack.activities {
         engine
             .create_activity(activity, Vec::new())
@@ -269,7 +292,7 @@ async fn equip(engine: &Engine, stack: &Stack, definitions: Vec<(Source, String)
     }
     let mut deployed = Vec::new();
     for (source, definition) in definitions {
-        deployed.push(definitions::deploy(engine, &source, definition).await?);
+        deployed.push(definitions::deploy(engine, &source, definition, watched).await?);
     }
     Ok(deployed)
 }
@@ -289,7 +312,14 @@ async fn wait_for_signal() {
 }
 
 /// Workers first, while they can still report; then callers, the engine, and what it works with.
-async fn stop(screen: &Screen, server: Server, engine: &Engine, world: World, workers: Option<Workers>) {
+async fn stop(
+    screen: &Screen,
+    server: Server,
+    engine: &Engine,
+    world: World,
+    workers: Option<Workers>,
+    watching: Option<Observability>,
+) {
     if !screen.is_json() {
         screen.line("stopping");
     }
@@ -298,6 +328,10 @@ async fn stop(screen: &Screen, server: Server, engine: &Engine, world: World, wo
     }
     server.stop().await;
     engine.shutdown().await;
+    // While there is still an account to send to.
+    if let Some(watching) = watching {
+        watching.stop().await;
+    }
     world.stop().await;
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn gated(fails_from: usize) -> (Engine, Arc<Gated>) {
     let store = Arc::new(Gated::failing_from(fails_from));
     let records = Records::over(store.clone(), Path::new("d")).unwrap();
     let config = config(None, "http://127.0.0.1:1", &Clock::manual(START));
-    (Engine { core: recovery::open_over(config, records).await.unwrap() }, store)
+    (Engine { core: recovery::open_over(config, records, Observers::default()).await.unwrap() }, store)
 }
 
 #[tokio::test]

@@ -50,7 +50,8 @@ async fn what_an_earlier_server_wrote_goes_on() {
     store.commit(records()).unwrap();
     let clock = Clock::manual(START);
     let records = Records::over(store, Path::new("d")).unwrap();
-    let core = recovery::open_over(config(None, "http://127.0.0.1:1", &clock), records).await.unwrap();
+    let config = config(None, "http://127.0.0.1:1", &clock);
+    let core = recovery::open_over(config, records, Observers::default()).await.unwrap();
     let engine = Engine { core };
 
     assert!(engine.list_tags_for_resource(MACHINE).unwrap().is_empty());

@@ -12,6 +12,13 @@ use crate::definitions::Deployed;
 use crate::screen::{Screen, Tone};
 use crate::stack::Stack;
 
+/// What runs beside the server, where it does.
+pub(super) struct Beside<'a> {
+    pub(super) workers: Option<&'a Workers>,
+    /// Where `GET /metrics` is answered.
+    pub(super) metrics: Option<SocketAddr>,
+}
+
 /// Says it.
 pub(super) fn announce(
     screen: &Screen,
@@ -20,8 +27,9 @@ pub(super) fn announce(
     api: SocketAddr,
     stack: &Stack,
     deployed: &[Deployed],
-    workers: Option<&Workers>,
+    beside: Beside<'_>,
 ) {
+    let Beside { workers, metrics } = beside;
     let facts = Facts {
         api: format!("http://{}", reachable(api)),
         lambda: world.lambda_url(),
@@ -31,6 +39,7 @@ pub(super) fn announce(
         origin: world.clock.origin(),
         skipped: world.skipped_file().map(ToOwned::to_owned),
         workers: workers.map(|workers| workers.names.clone()).unwrap_or_default(),
+        metrics: metrics.map(|metrics| format!("http://{}/metrics", reachable(metrics))),
         missing: workers.map(|workers| workers.missing.clone()).unwrap_or_default(),
     };
     if screen.is_json() {
@@ -51,6 +60,8 @@ struct Facts {
     /// The file with the time that has been skipped, where any may be.
     skipped: Option<PathBuf>,
     workers: Vec<String>,
+    /// Where Prometheus reads, where it may.
+    metrics: Option<String>,
     missing: Vec<String>,
 }
 
@@ -74,6 +85,9 @@ impl Facts {
         });
         if let Some(skipped) = &self.skipped {
             document["timeSkippedFile"] = json!(skipped);
+        }
+        if let Some(metrics) = &self.metrics {
+            document["metrics"] = json!(metrics);
         }
         document
     }
@@ -106,6 +120,9 @@ impl Facts {
         if let Some(skipped) = &self.skipped {
             let note = "milliseconds that were skipped, for OPS_TIME_SKIPPED_FILE";
             lines.push(line(screen, "Skipped time", &skipped.display().to_string(), note));
+        }
+        if let Some(metrics) = &self.metrics {
+            lines.push(line(screen, "Metrics", metrics, "for Prometheus"));
         }
         if !deployed.is_empty() {
             let names: Vec<&str> = deployed.iter().map(|machine| &*machine.name).collect();
@@ -152,6 +169,7 @@ mod tests {
             origin: 5,
             skipped: None,
             workers: vec!["watcher".into()],
+            metrics: None,
             missing: vec!["digger".into()],
         }
     }
