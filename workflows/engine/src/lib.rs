@@ -51,6 +51,7 @@ pub use engine::{Config, Engine, OpenError};
 pub use exception::Error;
 pub use express::{SyncExecution, billed};
 pub use idle::Idle;
+pub use integration::{HttpExchange, HttpRequest, HttpResponse};
 pub use recovery::resumed_clock;
 pub use store::StoreError;
 pub use trial::{FieldValidation, Mock, StateConfiguration, StateTest, TestedState};
