@@ -40,6 +40,7 @@ mod trial;
 mod version;
 mod waiter;
 
+pub use arn::Names;
 pub use clock::Clock;
 pub use description::{
     Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, Given, MachineStatus,

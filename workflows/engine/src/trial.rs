@@ -5,11 +5,11 @@ mod reader;
 
 use std::sync::Arc;
 
-use asl::{Kind, Object, State, Value};
+use asl::{Kind, Object, ProcessorMode, State, Value};
 use execution::{Env, Failure, Flavor, Identity, Inspection, Millis, Standing, TaskOrder, Trial, TrialSetup, Verdict};
 
 use crate::core::Core;
-use crate::definition;
+use crate::definition::{self, Tried};
 use crate::entropy;
 use crate::exception::Error;
 use crate::integration::{self, Answer, HttpExchange, Integration, Pattern};
@@ -90,10 +90,11 @@ pub struct TestedState {
 impl Core {
     /// Tries a state.
     pub(crate) async fn test_state(&self, test: StateTest) -> Result<TestedState, Error> {
-        let state = definition::state(&test.definition, test.state_name.as_deref())?;
+        let Tried { state, around } = definition::state(&test.definition, test.state_name.as_deref())?;
         check(&state, &test)?;
         let setup = TrialSetup {
             items: reader::items(&state, test.configuration.map_item_reader_data.as_deref())?,
+            map_item: around.map(|mode| first_item(mode, &test.input)),
             input: test.input,
             variables: test.variables,
             context: test.context,
@@ -180,6 +181,15 @@ impl Core {
             Answer::Failed(failure) => Err(failure),
         }
     }
+}
+
+/// `$$.Map.Item` of a state inside a Map: its input is the first item.
+fn first_item(mode: ProcessorMode, input: &Value) -> Value {
+    let mut item = Value::object([("Index", Value::from(0_u64)), ("Value", input.clone())]);
+    if mode == ProcessorMode::Distributed {
+        item.insert("Source", Value::from("STATE_DATA"));
+    }
+    item
 }
 
 fn over(trial: &Trial, verdict: Verdict) -> TestedState {

@@ -187,6 +187,7 @@ fn inspection(input: &Value, seen: &Inspection, spelling: &Spelling) -> Map<Stri
         ("afterItemsPath", data(&seen.after_items_path)),
         ("afterItemsPointer", data(&seen.after_items_pointer)),
         ("afterItemSelector", data(&seen.after_item_selector)),
+        ("afterItemBatcher", data(&seen.after_item_batcher)),
         ("result", data(&seen.result)),
         ("afterResultSelector", data(&seen.after_result_selector)),
         ("afterResultPath", data(&seen.after_result_path)),

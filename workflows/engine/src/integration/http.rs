@@ -19,6 +19,41 @@ use request::Request;
 pub(crate) use web::Web;
 use web::{Page, WebError};
 
+/// What is wrong with the parameters of an HTTP Task as they are written, in AWS's words. What is known only when it runs
+/// is not judged.
+pub(crate) fn problems(written: &Value) -> Vec<String> {
+    let Some(members) = written.as_object() else { return Vec::new() };
+    let has =
+        |object: &asl::Object, name: &str| object.contains_key(name) || object.contains_key(&*format!("{name}.$"));
+    let lacks = |name: &str| format!("The field '{name}' is required but was missing");
+    let invalid = |name: &str| format!("The value for the '{name}' field is not valid");
+    let mut found: Vec<String> =
+        ["ApiEndpoint", "Method"].into_iter().filter(|name| !has(members, name)).map(lacks).collect();
+    let endpoint = members.get("ApiEndpoint").and_then(literal);
+    if endpoint.is_some_and(|endpoint| Web::new(true).permits(endpoint).is_err()) {
+        found.push(invalid("ApiEndpoint"));
+    }
+    if !has(members, "InvocationConfig") && !has(members, "Authentication") {
+        found.push(lacks("ConnectionArn"));
+    }
+    let config = members.get("InvocationConfig").or_else(|| members.get("Authentication"));
+    match config.and_then(Value::as_object) {
+        Some(config) if !has(config, "ConnectionArn") => found.push(lacks("ConnectionArn")),
+        Some(config) => {
+            let arn = config.get("ConnectionArn").and_then(literal);
+            let is_connection = |arn: &str| arn.starts_with("arn:") && arn.contains(":connection/");
+            found.extend(arn.filter(|arn| !is_connection(arn)).map(|_| invalid("ConnectionArn")));
+        }
+        None => {}
+    }
+    found
+}
+
+/// A text that is known before anything runs.
+fn literal(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.starts_with("{%") && !text.contains("${"))
+}
+
 /// What went over the wire for an HTTP Task, by the names of TestState's `inspectionData`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpExchange {

@@ -12,45 +12,6 @@ use crate::aws::encode;
 const METHODS: [Method; 7] =
     [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::HEAD];
 
-/// Headers that a definition may not set, in small letters.
-const REFUSED: [&str; 32] = [
-    "a-im",
-    "accept-charset",
-    "accept-datetime",
-    "accept-encoding",
-    "authorization",
-    "cache-control",
-    "connection",
-    "content-encoding",
-    "content-md5",
-    "date",
-    "expect",
-    "forwarded",
-    "from",
-    "host",
-    "http2-settings",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "max-forwards",
-    "origin",
-    "pragma",
-    "proxy-authorization",
-    "referer",
-    "server",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-    "warning",
-];
-
-/// What the names of other such headers begin with.
-const REFUSED_BEGINNINGS: [&str; 3] = ["x-forwarded-", "x-amz-", "x-amzn-"];
-
 /// A request, as it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
@@ -101,8 +62,7 @@ fn own_headers(given: Option<&Value>) -> Result<Vec<(String, String)>, Failure> 
     let members = given.as_object().ok_or_else(|| invalid("Headers", "it must be an object of texts by name"))?;
     let mut headers = Vec::new();
     for (name, value) in members {
-        let small = name.to_ascii_lowercase();
-        if REFUSED.contains(&&*small) || REFUSED_BEGINNINGS.iter().any(|beginning| small.starts_with(beginning)) {
+        if asl::is_refused_header(name) {
             return Err(invalid("Headers", &format!("an HTTP Task may not set the header '{name}'")));
         }
         headers.extend(texts(value).map(|value| (name.to_string(), value)));
