@@ -123,7 +123,7 @@ impl Batch {
     /// Whether an item of so many bytes has room; the first one always has.
     #[must_use]
     pub fn takes(&self, bytes: usize) -> bool {
-        self.items.is_empty() || (!self.is_full() && self.bytes + bytes + 1 <= self.most_bytes)
+        self.items.is_empty() || (!self.is_full() && self.bytes + bytes < self.most_bytes)
     }
 
     /// Adds an item of so many bytes.

@@ -125,8 +125,8 @@ const ENDLESS: &str = r#"{"StartAt": "P", "TimeoutSeconds": 60, "States": {"P": 
         "StartAt": "H", "States": {"H": {"Type": "Pass", "End": true}}}}}}]}}}"#;
 
 /// The last events of a history, without numbers.
-fn tail<'h>(history: &'h [String], count: usize) -> Vec<&'h str> {
-    history[history.len() - count..].iter().map(|line| line.split_once(' ').unwrap().1).collect()
+fn tail(history: &[String], count: usize) -> Vec<&str> {
+    history[history.len() - count..].iter().map(|line| line.split_once(' ').map_or("", |(_, kind)| kind)).collect()
 }
 
 #[test]
