@@ -1,4 +1,5 @@
-//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | conformance`. There is no shell script beside them.
+//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | shapes | conformance`.
+//! There is no shell script beside them.
 
 mod clock;
 mod conformance;
@@ -12,6 +13,7 @@ mod process;
 mod scratch;
 mod service;
 mod settings;
+mod shapes;
 mod signals;
 mod steps;
 mod suite;
@@ -48,6 +50,12 @@ enum Command {
     },
     /// Rewrite the prices of Fargate from the AWS Price List (needs AWS credentials)
     Prices,
+    /// Rewrite what AWS's services answer, from the API models in botocore
+    Shapes {
+        /// Change nothing; fail when something would change
+        #[arg(long)]
+        check: bool,
+    },
     /// Replay executions recorded on AWS, and write the score into workflows/CONFORMANCE.md
     Conformance(conformance::Options),
 }
@@ -83,6 +91,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Asl(Asl::Fmt { check }) => say(definitions::format(&root, check)?),
         Command::Policies { check } => say(policies::apply(&root, check)?),
         Command::Prices => prices::refresh(&root),
+        Command::Shapes { check } => say(shapes::apply(&root, check)?),
         Command::Conformance(options) => conformance::run(&root, &options),
     }
 }

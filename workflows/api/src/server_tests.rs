@@ -1,3 +1,6 @@
+#[path = "http_task_tests.rs"]
+mod http_task;
+
 use std::net::Ipv4Addr;
 
 use bytes::Bytes;
@@ -17,8 +20,8 @@ async fn engine(clock: Clock) -> Engine {
     engine_within(clock, execution::Limits::default()).await
 }
 
-async fn engine_within(clock: Clock, limits: execution::Limits) -> Engine {
-    let config = Config {
+fn config(clock: Clock, limits: execution::Limits) -> Config {
+    Config {
         account: ACCOUNT.to_owned(),
         region: "us-east-1".to_owned(),
         data_dir: None,
@@ -26,8 +29,12 @@ async fn engine_within(clock: Clock, limits: execution::Limits) -> Engine {
         lambda_endpoint: None,
         clock,
         limits,
-    };
-    Engine::open(config).await.unwrap()
+        names: engine::Names::default(),
+    }
+}
+
+async fn engine_within(clock: Clock, limits: execution::Limits) -> Engine {
+    Engine::open(config(clock, limits)).await.unwrap()
 }
 
 async fn server() -> Server {

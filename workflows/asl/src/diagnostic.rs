@@ -54,6 +54,8 @@ pub enum Code {
     HeartbeatWithoutEffect,
     /// Warning, ours: an SDK integration names an action that the service does not have.
     UnknownSdkAction,
+    /// Warning, ours: no API gets an HTTP Task's request, or none understands it.
+    UnusableHttpTask,
     /// Warning, ours: earlier catchers take all that a catcher names.
     UnreachableCatcher,
     /// Warning, ours: a reserved error name that the state never fails with.
@@ -93,6 +95,7 @@ impl Code {
             Self::CallbackWithoutToken => "CALLBACK_WITHOUT_TOKEN",
             Self::HeartbeatWithoutEffect => "HEARTBEAT_WITHOUT_EFFECT",
             Self::UnknownSdkAction => "UNKNOWN_SDK_ACTION",
+            Self::UnusableHttpTask => "UNUSABLE_HTTP_TASK",
             Self::UnreachableCatcher => "UNREACHABLE_CATCHER",
             Self::ImpossibleErrorName => "IMPOSSIBLE_ERROR_NAME",
             Self::RetryAllWithoutCatch => "RETRY_ALL_WITHOUT_CATCH",

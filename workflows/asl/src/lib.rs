@@ -17,6 +17,7 @@ mod express;
 mod fields;
 mod format;
 mod graph;
+mod http_task;
 mod lint;
 mod machine;
 mod parse;
@@ -36,6 +37,7 @@ pub use definition::{
 pub use diagnostic::{Code, Diagnostic, Severity};
 pub use express::check_express;
 pub use format::format;
+pub use http_task::is_refused_header;
 pub use parse::{LONE_STATE, Parsed, parse, parse_state};
 pub use spelling::Spelling;
 pub use value::{Object, Value};

@@ -135,17 +135,44 @@ const FORBIDDEN: &str = "<>{}[]?*\"#%\\^|~`$&,;:/";
 /// The characters a name may have at most.
 const NAME_CHARACTERS: usize = 80;
 
-/// Checks a name of a state machine, an execution or an activity.
-///
-/// # Errors
-/// `InvalidName`.
-pub(crate) fn check_name(name: &str) -> Result<(), Error> {
+/// Which names of state machines, executions and activities there may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Names {
+    /// AWS's rules: 1 to 80 characters, without white space, brackets, wildcards and most other signs.
+    #[default]
+    AsOnAws,
+    /// Any signs that an ARN can hold in one of its parts: not `:`, `/` and control characters. 80 characters stay.
+    Any,
+}
+
+impl Names {
+    /// Checks a name of a state machine, an execution or an activity.
+    ///
+    /// # Errors
+    /// `InvalidName`.
+    pub(crate) fn check(self, name: &str) -> Result<(), Error> {
+        match self {
+            Self::AsOnAws => check_name(name),
+            Self::Any => {
+                let bad = |character: char| character.is_control() || matches!(character, ':' | '/');
+                check_by(bad, name)
+            }
+        }
+    }
+}
+
+/// Checks a name by AWS's rules.
+fn check_name(name: &str) -> Result<(), Error> {
     let bad = |character: char| {
         character.is_whitespace()
             || character.is_control()
             || FORBIDDEN.contains(character)
             || matches!(character, '\u{fffe}' | '\u{ffff}')
     };
+    check_by(bad, name)
+}
+
+fn check_by(bad: impl Fn(char) -> bool, name: &str) -> Result<(), Error> {
     if name.is_empty() || name.chars().count() > NAME_CHARACTERS || name.chars().any(bad) {
         return Err(Error::InvalidName(name.to_owned()));
     }
@@ -192,6 +219,12 @@ mod tests {
         }
         for name in ["", "a b", "a/b", "a\u{0}b", "a|b", "a`b", "a\tb", &"x".repeat(81)] {
             assert_eq!(check_name(name).unwrap_err().to_string(), format!("Invalid Name: '{name}'"));
+        }
+        for name in ["a b", "a|b", "{}"] {
+            assert!(Names::Any.check(name).is_ok() && Names::AsOnAws.check(name).is_err(), "{name}");
+        }
+        for name in ["", "a/b", "a:b", "a\u{0}b", &"x".repeat(81)] {
+            assert_eq!(Names::Any.check(name).unwrap_err().code(), "InvalidName", "{name}");
         }
     }
 }

@@ -16,7 +16,7 @@ pub use credential::Credentials;
 pub(crate) use json::{capitalise, error as json_error, instant, uncapitalise};
 pub(crate) use query::encode;
 pub(crate) use service::{Protocol, Service};
-pub(crate) use transport::{Answer, Call, Http};
+pub(crate) use transport::{Answer, Call, Http, chain};
 
 use crate::clock::Clock;
 

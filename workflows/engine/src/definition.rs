@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asl::{Code, Definition, Diagnostic, ExecutionType, Kind, Machine, ProcessorMode, State};
+use asl::{Code, Definition, Diagnostic, ExecutionType, Kind, Machine, ProcessorMode, QueryLanguage, State, Value};
 
 use crate::exception::Error;
 use crate::integration;
@@ -34,19 +34,31 @@ pub(crate) fn accept(text: &str, kind: ExecutionType) -> Result<Arc<Definition>,
     Ok(Arc::new(definition))
 }
 
+/// A state that is to be tried.
+pub(crate) struct Tried {
+    pub(crate) state: State,
+    /// The mode of the Map that it is inside of, where it is.
+    pub(crate) around: Option<ProcessorMode>,
+}
+
 /// The state of a definition that is to be tried: the one that `name` names, or the only one, where the text is a
 /// state's.
 ///
 /// # Errors
 /// `InvalidDefinition`, with every reason; `ValidationException` where there is no state of this name.
-pub(crate) fn state(text: &str, name: Option<&str>) -> Result<State, Error> {
+pub(crate) fn state(text: &str, name: Option<&str>) -> Result<Tried, Error> {
     let parsed = if name.is_some() { asl::parse(text) } else { asl::parse_state(text) };
     let (definition, diagnostics) = checked(parsed);
     let definition = definition.ok_or_else(|| refusal(&diagnostics))?;
     let mut found = None;
     definition.visit(&mut |visited| {
         if **visited.name == *name.unwrap_or(asl::LONE_STATE) && found.is_none() {
-            found = Some(visited.state.clone());
+            let inside = visited.location.contains("/ItemProcessor/");
+            let around = inside.then_some(match visited.distributed {
+                true => ProcessorMode::Distributed,
+                false => ProcessorMode::Inline,
+            });
+            found = Some(Tried { state: visited.state.clone(), around });
         }
     });
     found.ok_or_else(|| Error::Validation("State not found in definition".to_owned()))
@@ -66,6 +78,7 @@ fn checked(mut parsed: asl::Parsed) -> (Option<Definition>, Vec<Diagnostic>) {
     if let Some(definition) = &parsed.definition {
         parsed.diagnostics.extend(evaluate::check(definition));
         parsed.diagnostics.extend(unknown_resources(definition));
+        parsed.diagnostics.extend(http_tasks(definition));
         parsed.diagnostics.extend(express_processors(definition));
     }
     let usable = !parsed.diagnostics.iter().any(Diagnostic::is_error);
@@ -124,6 +137,27 @@ fn unknown_resources(definition: &Definition) -> Vec<Diagnostic> {
     found
 }
 
+/// What is wrong with the parameters of HTTP Tasks, as far as it is known before they run.
+fn http_tasks(definition: &Definition) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    visit(&definition.machine, "", &mut |state, location| {
+        let Kind::Task(task) = &state.kind else { return };
+        if !task.resource.ends_with(":http:invoke") {
+            return;
+        }
+        let (given, field) = match state.query_language {
+            QueryLanguage::JsonPath => (&state.flow.parameters, "Parameters"),
+            QueryLanguage::Jsonata => (&state.flow.arguments, "Arguments"),
+        };
+        let nothing = Value::object::<&str>([]);
+        let given = given.as_ref().unwrap_or(&nothing);
+        for problem in integration::http_problems(given) {
+            found.push(Diagnostic::error(Code::SchemaValidationFailed, problem, format!("{location}/{field}")));
+        }
+    });
+    found
+}
+
 /// Visits the states of a machine and of those inside it, with their locations.
 fn visit(machine: &Machine, at: &str, act: &mut dyn FnMut(&State, &str)) {
     for (name, state) in &machine.states {
@@ -157,6 +191,37 @@ mod tests {
         assert!(accept(&definition("STANDARD"), ExecutionType::Standard).is_ok());
         let refused = accept(&definition("EXPRESS"), ExecutionType::Standard).unwrap_err().to_string();
         assert!(refused.contains("at /States/Each/ItemProcessor/States/T/Resource"), "{refused}");
+    }
+
+    #[test]
+    fn an_http_task_names_its_api_and_its_connection() {
+        let refused = |parameters: &str| {
+            let text = format!(
+                r#"{{"StartAt":"H","States":{{"H":{{"Type":"Task","End":true,"Resource":"arn:aws:states:::http:invoke",
+                    "Parameters":{parameters}}}}}}}"#
+            );
+            accept(&text, ExecutionType::Standard).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let connection = r#""Authentication":{"ConnectionArn":"arn:aws:events:us-east-1:1:connection/c/1"}"#;
+        let with = |rest: &str| format!(r#"{{"Method":"GET",{connection},{rest}}}"#);
+        for good in [
+            r#""ApiEndpoint":"https://a/""#,
+            r#""ApiEndpoint.$":"$.u""#,
+            r#""ApiEndpoint":"${Url}/x""#,
+            r#""ApiEndpoint":"http://127.0.0.1:8/""#,
+        ] {
+            assert_eq!(refused(&with(good)), Ok(()), "{good}");
+        }
+        let wrong = refused(&with(r#""ApiEndpoint":"http://example.com/""#)).unwrap_err();
+        let words =
+            "SCHEMA_VALIDATION_FAILED: The value for the 'ApiEndpoint' field is not valid at /States/H/Parameters";
+        assert!(wrong.contains(words), "{wrong}");
+        let lacking = refused(r#"{"Authentication":{"ConnectionArn":"x"}}"#).unwrap_err();
+        for part in
+            ["'ApiEndpoint' is required but was missing", "'Method' is required", "the 'ConnectionArn' field is not"]
+        {
+            assert!(lacking.contains(part), "{lacking}");
+        }
     }
 
     #[test]

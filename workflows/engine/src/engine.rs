@@ -7,6 +7,7 @@ use std::time::Duration;
 use asl::{Diagnostic, Value};
 use execution::{Event, Failure, Input, Limits, Millis, Status};
 
+use crate::arn::Names;
 use crate::aws;
 use crate::clock::Clock;
 use crate::core::Core;
@@ -41,6 +42,8 @@ pub struct Config {
     pub clock: Clock,
     /// Quotas of one execution.
     pub limits: Limits,
+    /// Which names there may be.
+    pub names: Names,
 }
 
 /// Why an engine cannot be opened.

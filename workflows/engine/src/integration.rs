@@ -3,6 +3,7 @@
 mod dynamodb;
 mod events;
 mod failure;
+mod http;
 mod lambda;
 mod resource;
 mod sdk;
@@ -17,10 +18,12 @@ use std::sync::{Arc, Weak};
 use asl::Value;
 use execution::{Failure, Flavor, TaskId, TaskOrder};
 
-use crate::aws::{Client, Reply};
+use crate::aws::{Client, Endpoint, Reply};
 use crate::core::Core;
 use crate::engine::Config;
 use crate::trace::Trace;
+pub use http::{HttpExchange, HttpRequest, HttpResponse};
+pub(crate) use http::{Web, problems as http_problems};
 pub(crate) use resource::{Integration, Pattern, child_of, is_known, is_missing};
 pub(crate) use shape::check as check_answer;
 pub(crate) use states::refused;
@@ -42,6 +45,8 @@ pub(crate) struct World {
     /// Base URL of Lambda's Invoke API, where it is not AWS's.
     pub(crate) lambda_endpoint: Option<String>,
     pub(crate) account: String,
+    /// The way of HTTP Tasks.
+    pub(crate) web: Web,
 }
 
 impl World {
@@ -50,6 +55,7 @@ impl World {
             aws: Client::new(config.aws.clone(), &config.region, config.clock.clone()),
             lambda_endpoint: config.lambda_endpoint.clone(),
             account: config.account.clone(),
+            web: Web::new(config.aws != Endpoint::Aws),
         }
     }
 }
@@ -75,6 +81,7 @@ pub(crate) async fn perform(world: &World, core: &Weak<Core>, arn: &Arc<str>, or
         (false, "sqs", "sendMessage") => sqs::send_message(world, parameters).await,
         (false, "sns", "publish") => sns::publish(world, parameters).await,
         (false, "events", "putEvents") => events::put_events(world, arn, parameters).await,
+        (false, "http", "invoke") => http::invoke(world, parameters).await,
         _ => return unsupported(&order.resource),
     };
     finish(integration.pattern, done)
@@ -84,6 +91,25 @@ pub(crate) async fn perform(world: &World, core: &Weak<Core>, arn: &Arc<str>, or
 fn trace_header(core: &Weak<Core>, arn: &str, task: TaskId) -> Option<String> {
     let trace = core.upgrade()?.with_live(arn, |live| live.record.trace())??;
     Some(trace.header(Trace::span_of_task(arn, task)))
+}
+
+/// Performs a task once and tells what went over the wire, where it is an HTTP Task; without `secrets`, what its
+/// connection adds is left out.
+pub(crate) async fn perform_seen(
+    world: &World,
+    core: &Weak<Core>,
+    arn: &Arc<str>,
+    order: &TaskOrder,
+    secrets: bool,
+) -> (Answer, Option<HttpExchange>) {
+    match Integration::parse(&order.resource) {
+        Some(Integration { sdk: false, service: "http", action: "invoke", pattern }) => {
+            let traced = http::trace(world, &order.parameters).await;
+            let shown = traced.shown(secrets);
+            (finish(pattern, traced.done), shown)
+        }
+        _ => (perform(world, core, arn, order).await, None),
+    }
 }
 
 /// What a call's outcome means under the resource's pattern.

@@ -10,6 +10,7 @@ mod parquet;
 mod settings;
 
 use std::collections::VecDeque;
+use std::io::{BufReader, Cursor, Read};
 use std::sync::Arc;
 
 use asl::Value;
@@ -123,6 +124,23 @@ impl Source {
             Kind::Listing(_) | Kind::Files(_) => None,
         }
     }
+}
+
+/// A key, where the item is a member of an object, and the item.
+type KeyedItem = (Option<Arc<str>>, Value);
+
+/// The items in a text that the `ItemReader` as it is written has read.
+///
+/// # Errors
+/// `States.ItemReaderFailed`.
+pub(crate) fn read_text(reader: &Value, text: &str) -> Result<Vec<KeyedItem>, Failure> {
+    let bytes = BufReader::new(Box::new(Cursor::new(text.to_owned().into_bytes())) as Box<dyn Read + Send>);
+    let mut records = file::of_text(bytes, &settings::format_of(reader)?)?;
+    let mut items = Vec::new();
+    while let Some(record) = records.read()? {
+        items.push((record.key, record.value));
+    }
+    Ok(items)
 }
 
 /// What AWS says where items cannot be told apart.

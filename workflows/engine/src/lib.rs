@@ -45,6 +45,7 @@ mod trial;
 mod version;
 mod waiter;
 
+pub use arn::Names;
 pub use clock::Clock;
 pub use description::{
     Activity, ActivityTask, AliasChange, ExecutionDescription, ExecutionStateMachine, ExecutionsPage, Given, Listed,
@@ -57,6 +58,7 @@ pub use exception::Error;
 pub use express::{SyncExecution, billed, billed_for};
 pub use figures::{COMMIT_MICROS, CommitTimes, Figures};
 pub use idle::Idle;
+pub use integration::{HttpExchange, HttpRequest, HttpResponse};
 pub use observe::{Committed, Observed, Observer};
 pub use recovery::resumed_clock;
 pub use store::StoreError;

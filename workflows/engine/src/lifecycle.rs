@@ -62,7 +62,7 @@ impl Core {
     ) -> Result<Start, Error> {
         let target = self.target(machine_arn)?;
         let name = name.unwrap_or_else(entropy::uuid);
-        arn::check_name(&name)?;
+        self.config.names.check(&name)?;
         let Given { value: input, text: written, trace_header } = input;
         let text = input.to_string();
         let written = written.filter(|written| **written != *text);

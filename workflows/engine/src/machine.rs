@@ -82,7 +82,7 @@ fn is_unchanged(old: &StateMachine, new: &StateMachine) -> bool {
 
 impl Core {
     pub(crate) async fn create_machine(&self, new: NewStateMachine) -> Result<SavedStateMachine, Error> {
-        arn::check_name(&new.name)?;
+        self.config.names.check(&new.name)?;
         check_role(&new.role_arn)?;
         let parsed = accept(&new.definition, new.kind)?;
         let tags = tag::merged(Vec::new(), new.tags.clone())?;

@@ -288,6 +288,7 @@ mod tests {
             lambda_endpoint: None,
             clock: Clock::manual(0),
             limits: execution::Limits::default(),
+            names: crate::arn::Names::default(),
         };
         assert!(check(&config).unwrap_err().to_string().starts_with("account: "));
     }

@@ -16,7 +16,7 @@ use crate::token;
 
 impl Core {
     pub(crate) async fn create_activity(&self, name: &str, tags: Vec<Tag>) -> Result<Activity, Error> {
-        arn::check_name(name)?;
+        self.config.names.check(name)?;
         let tags = tag::merged(Vec::new(), tags)?;
         let arn = self.place.activity(name);
         let _change = self.changes.lock().await;

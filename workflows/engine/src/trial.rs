@@ -5,14 +5,14 @@ mod reader;
 
 use std::sync::Arc;
 
-use asl::{Kind, Object, State, Value};
+use asl::{Kind, Object, ProcessorMode, State, Value};
 use execution::{Env, Failure, Flavor, Identity, Inspection, Millis, Standing, TaskOrder, Trial, TrialSetup, Verdict};
 
 use crate::core::Core;
-use crate::definition;
+use crate::definition::{self, Tried};
 use crate::entropy;
 use crate::exception::Error;
-use crate::integration::{self, Answer, Integration, Pattern};
+use crate::integration::{self, Answer, HttpExchange, Integration, Pattern};
 
 /// The longest that a test may take: five minutes.
 const LONGEST: Millis = 5 * 60 * 1000;
@@ -83,15 +83,18 @@ pub struct TestedState {
     pub verdict: Verdict,
     /// What was seen on the way.
     pub inspection: Inspection,
+    /// What went over the wire, where an HTTP Task was performed.
+    pub exchange: Option<HttpExchange>,
 }
 
 impl Core {
     /// Tries a state.
     pub(crate) async fn test_state(&self, test: StateTest) -> Result<TestedState, Error> {
-        let state = definition::state(&test.definition, test.state_name.as_deref())?;
+        let Tried { state, around } = definition::state(&test.definition, test.state_name.as_deref())?;
         check(&state, &test)?;
         let setup = TrialSetup {
             items: reader::items(&state, test.configuration.map_item_reader_data.as_deref())?,
+            map_item: around.map(|mode| first_item(mode, &test.input)),
             input: test.input,
             variables: test.variables,
             context: test.context,
@@ -102,7 +105,7 @@ impl Core {
         let trial = Trial::begin(state, identity, setup, self.config.limits, self.moment());
         match test.mock {
             Some(mock) => self.answer_by_mock(trial, mock, test.configuration.map_iteration_failure_count),
-            None => Ok(self.answer_by_world(trial).await),
+            None => Ok(self.answer_by_world(trial, test.reveal_secrets).await),
         }
     }
 
@@ -139,18 +142,21 @@ impl Core {
     }
 
     /// Waits, or performs the task, for as long as a test may take.
-    async fn answer_by_world(&self, mut trial: Trial) -> TestedState {
+    async fn answer_by_world(&self, mut trial: Trial, secrets: bool) -> TestedState {
         let deadline = self.config.clock.now().saturating_add(LONGEST);
+        let mut exchange = None;
         loop {
             let due = trial.due().unwrap_or(deadline).min(deadline);
             let clock = &self.config.clock;
             match trial.standing() {
                 Standing::Task(order) => tokio::select! {
-                    answer = self.perform_for_test(&order) => trial.answer(answer, self.moment()),
+                    answer = self.perform_for_test(&order, secrets, &mut exchange) => {
+                        trial.answer(answer, self.moment());
+                    }
                     () = clock.sleep_until(due) => {}
                 },
                 Standing::Waiting(_) => clock.sleep_until(due).await,
-                Standing::Ended(verdict) => return over(&trial, verdict),
+                Standing::Ended(verdict) => return TestedState { exchange, ..over(&trial, verdict) },
                 // Without a mock they are refused before.
                 Standing::Branches | Standing::Iterations(_) => return over(&trial, Verdict::Failed(late())),
             }
@@ -161,17 +167,33 @@ impl Core {
         }
     }
 
-    async fn perform_for_test(&self, order: &TaskOrder) -> Result<Value, Failure> {
+    async fn perform_for_test(
+        &self,
+        order: &TaskOrder,
+        secrets: bool,
+        exchange: &mut Option<HttpExchange>,
+    ) -> Result<Value, Failure> {
         let arn: Arc<str> = entropy::uuid().into();
-        match integration::perform(&self.world, &self.me, &arn, order).await {
+        let (answer, seen) = integration::perform_seen(&self.world, &self.me, &arn, order, secrets).await;
+        *exchange = seen;
+        match answer {
             Answer::Done(output) | Answer::Submitted(output) => Ok(output),
             Answer::Failed(failure) => Err(failure),
         }
     }
 }
 
+/// `$$.Map.Item` of a state inside a Map: its input is the first item.
+fn first_item(mode: ProcessorMode, input: &Value) -> Value {
+    let mut item = Value::object([("Index", Value::from(0_u64)), ("Value", input.clone())]);
+    if mode == ProcessorMode::Distributed {
+        item.insert("Source", Value::from("STATE_DATA"));
+    }
+    item
+}
+
 fn over(trial: &Trial, verdict: Verdict) -> TestedState {
-    TestedState { verdict, inspection: trial.inspection() }
+    TestedState { verdict, inspection: trial.inspection(), exchange: None }
 }
 
 /// The end of a trial that has been answered.

@@ -34,6 +34,7 @@ impl Execution {
             EventKind::ExecutionTimedOut(failure) => self.end(event.at, Status::TimedOut, failure),
             EventKind::ExecutionAborted(failure) => self.end(event.at, Status::Aborted, failure),
             EventKind::ExecutionRedriven { count, deadline } => self.reopen(event, *count, *deadline),
+            EventKind::Stopping(failure) => self.stopping = Some(failure.clone()),
             _ => self.apply_to_frame(event),
         }
     }
@@ -51,6 +52,7 @@ impl Execution {
         self.status = status;
         self.failure = failure.clone();
         self.ended_at = Some(at);
+        self.stopping = None;
         self.remains = std::mem::take(&mut self.frames);
         if status == Status::Succeeded {
             self.remains.clear();

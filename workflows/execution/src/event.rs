@@ -283,6 +283,8 @@ pub enum EventKind {
         /// Neither Retry nor Catch may take it.
         terminal: bool,
     },
+    /// *journal* only: the execution is to be stopped, once its Map Runs have been.
+    Stopping(Failure),
     /// *journal* only: a Wait state's end has been computed.
     WaitArmed {
         /// When it is over.

@@ -29,6 +29,8 @@ pub struct Execution {
     pub(crate) started_at: Option<Millis>,
     pub(crate) ended_at: Option<Millis>,
     pub(crate) deadline: Option<Millis>,
+    /// It is being stopped: what it ends with.
+    pub(crate) stopping: Option<Failure>,
     /// Redrives so far, and when the last one was.
     pub(crate) redrives: u32,
     pub(crate) redriven_at: Option<Millis>,
@@ -58,6 +60,7 @@ impl Execution {
             started_at: None,
             ended_at: None,
             deadline: None,
+            stopping: None,
             redrives: 0,
             redriven_at: None,
             frames: BTreeMap::new(),

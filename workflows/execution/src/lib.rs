@@ -21,5 +21,5 @@ pub use command::{Command, Env, Identity, Input, Limits, MapRunOrder, Stage, Sta
 pub use event::{Event, EventKind, Failure, Flavor, FrameId, Millis};
 pub use execution::Execution;
 pub use inspection::Inspection;
-pub use map_run::{ItemBatcher, ItemShaper, MapItem, MapRun};
+pub use map_run::{Batch, ItemBatcher, ItemShaper, MapItem, MapRun, exceeds_tolerance, tolerance_exceeded};
 pub use step::{ItemsRead, Standing, Trial, TrialSetup, Verdict};

@@ -88,6 +88,7 @@ async fn run(watch: Watch, count: usize) -> Result<f64, Failure> {
         lambda_endpoint: None,
         clock: Clock::system(),
         limits: Limits::default(),
+        names: engine::Names::default(),
     };
     let observers: Vec<Arc<dyn Observer>> = match watch {
         Watch::Nobody => Vec::new(),

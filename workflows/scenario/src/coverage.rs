@@ -102,7 +102,7 @@ impl<'a> Coverage<'a> {
             EventKind::TaskFailed { failure, .. } | EventKind::StateFailed { failure, .. } => {
                 walk.failed.insert(frame, failed(failure, false));
             }
-            EventKind::EvaluationFailed { failure, .. } => {
+            EventKind::EvaluationFailed { failure, .. } | EventKind::MapRunFailed(failure) => {
                 walk.failed.insert(frame, failed(failure, false));
             }
             EventKind::TaskTimedOut { failure, heartbeat, .. } => {

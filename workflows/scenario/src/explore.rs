@@ -222,6 +222,7 @@ impl<'a> Explorer<'a> {
             EventKind::TaskFailed { .. }
             | EventKind::TaskTimedOut { .. }
             | EventKind::StateFailed { .. }
+            | EventKind::MapRunFailed(_)
             | EventKind::EvaluationFailed { .. } => {
                 walk.failed.insert(frame);
                 // A Fail state whose own fields cannot be evaluated fails with another error than it says.

@@ -8,7 +8,7 @@ use asl::Value;
 use execution::{Event, EventKind, Failure, Flavor};
 
 use crate::expect;
-use crate::run::{Run, START};
+use crate::run::{self, Run, START};
 
 /// Characters of one value that are shown.
 const SHOWN: usize = 300;
@@ -64,8 +64,11 @@ impl Writer {
     fn event(&mut self, event: &Event) {
         let id = if event.is_visible() { event.id.to_string() } else { "-".to_owned() };
         let mut line = format!("{id:>4} {:>+11.3}", seconds(event.at - START));
-        if event.frame.0 != 0 {
-            let _ = write!(line, " #{}", event.frame.0);
+        match run::owner(event.frame) {
+            (0, 0) => {}
+            (0, frame) => drop(write!(line, " #{frame}")),
+            (child, 0) => drop(write!(line, " child {child}")),
+            (child, frame) => drop(write!(line, " child {child} #{frame}")),
         }
         let _ = write!(line, " {}", name(&event.kind));
         let detail = self.detail(&event.kind);
@@ -119,6 +122,7 @@ impl Writer {
                 format!("retry[{retrier}] at {:+.3}", seconds(until - START))
             }
             EventKind::MapIterationStarted { index, .. } => format!("{index}"),
+            EventKind::MapRunStarted { run, .. } => run.label.to_string(),
             _ => String::new(),
         }
     }
@@ -225,6 +229,7 @@ fn plain_name(kind: &EventKind) -> &'static str {
         EventKind::MapStateFailed => "MapStateFailed",
         EventKind::EvaluationFailed { .. } => "EvaluationFailed",
         EventKind::StateFailed { .. } => "StateFailed",
+        EventKind::Stopping(_) => "Stopping",
         EventKind::WaitArmed { .. } => "WaitArmed",
         EventKind::RetryArmed { .. } => "RetryArmed",
         _ => "Event",

@@ -20,7 +20,12 @@
 //! or callback report itself alive; `Submitted` is what the service answers before a job or callback ends. `Expect`
 //! compares an `Output` by the members it names, looks for `Cause` inside the cause, counts attempts in `Scheduled`,
 //! and in `Until` wants states to have been left within so many seconds after the start. A case that `Extends` another
-//! takes over its input and mocks.
+//! takes over its input, items and mocks.
+//!
+//! The items of a Map in Mode DISTRIBUTED run as executions of their own, on the same virtual time; their tasks count as
+//! the execution's own. What an `ItemReader` reads, the case gives: `"ItemReader": {"Each order": [{"id": 1}]}`. A case
+//! that names a mock for the Map state itself plays no item: the mock answers for the whole run, `{"0": {"Throw": {"Error":
+//! "States.ItemReaderFailed"}}}`. Nothing is written by a `ResultWriter`; its result names the bucket and a key.
 //!
 //! [`explore`] takes the results of the cases and breaks every task in every way that its Retry and Catch name, and in
 //! some that they do not; it reports the paths on which a failure is lost. Beside `TestCases`, `"HandledBy": ["Undo
@@ -34,6 +39,7 @@ mod expect;
 mod explore;
 mod fault;
 mod history;
+mod map_run;
 mod mock;
 mod run;
 mod stack;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use asl::{Definition, Value};
 use execution::{
-    Env, Event, EventKind, Execution, Failure, Flavor, Identity, Input, Limits, Millis, Status, TaskId, TaskOrder,
+    Env, Event, EventKind, Execution, Failure, Flavor, FrameId, Identity, Input, Limits, Millis, Status, TaskId,
+    TaskOrder,
 };
 use indexmap::IndexMap;
 
+use crate::map_run::Play;
 use crate::mock::{Outcome, Response};
 use crate::suite::Case;
 
@@ -22,7 +24,8 @@ const LONGEST: usize = 20_000;
 /// What became of a case.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// All events, the engine's decisions among them.
+    /// All events, the engine's decisions among them, those of Map Runs' children in their midst: the upper half of a
+    /// frame's number is the child's.
     pub events: Vec<Event>,
     /// Where the execution ended.
     pub status: Status,
@@ -30,7 +33,7 @@ pub struct Run {
     pub output: Option<Value>,
     /// Its error and cause.
     pub failure: Failure,
-    /// How often each Task state was scheduled.
+    /// How often each Task state was scheduled, and each Map in Mode DISTRIBUTED run.
     pub scheduled: IndexMap<Arc<str>, u64>,
     /// Parameters of each scheduling, in order.
     pub orders: Vec<TaskOrder>,
@@ -48,26 +51,38 @@ pub fn run(definition: &Definition, machine: &str, case: &Case) -> Run {
 pub(crate) trait Answers {
     /// The answer to an attempt at a Task state, counted from 0 over the whole execution.
     fn answer(&self, order: &TaskOrder, attempt: u64) -> Option<Response>;
+    /// The answer that stands for a whole Map Run of the state, where one does.
+    fn answer_run(&self, state: &str, attempt: u64) -> Option<Response>;
+    /// What the `ItemReader` of the Map state reads.
+    fn items(&self, state: &str) -> Option<&Value>;
 }
 
 impl Answers for Case {
     fn answer(&self, order: &TaskOrder, attempt: u64) -> Option<Response> {
         self.mocks.get(&order.state)?.answer(attempt).cloned()
     }
+
+    fn answer_run(&self, state: &str, attempt: u64) -> Option<Response> {
+        self.mocks.get(state)?.answer(attempt).cloned()
+    }
+
+    fn items(&self, state: &str) -> Option<&Value> {
+        self.items.get(state)
+    }
 }
 
 /// Runs the state machine `machine` with `input`, its tasks answered by `answers`.
 pub(crate) fn play(definition: &Definition, machine: &str, input: &Value, answers: &dyn Answers) -> Run {
-    let mut world = World::new(machine, input, answers);
-    world.step(definition, Input::Advance);
+    let mut world = World::new(definition, machine, input, answers);
+    world.step(MAIN, Input::Advance);
     for _ in 0..LONGEST {
-        if world.execution.status() != Status::Running || !world.problems.is_empty() {
+        if world.players[MAIN].execution.status() != Status::Running || !world.problems.is_empty() {
             break;
         }
         match world.next() {
-            Some((at, input)) => {
+            Some((at, who, input)) => {
                 world.now = at;
-                world.step(definition, input);
+                world.step(who, input);
             }
             None => world.problems.push("the execution waits, and nothing is going to happen".to_owned()),
         }
@@ -75,22 +90,43 @@ pub(crate) fn play(definition: &Definition, machine: &str, input: &Value, answer
     world.finish()
 }
 
-struct World<'a> {
-    answers: &'a dyn Answers,
-    execution: Execution,
-    now: Millis,
-    /// What will happen, by time and then by the order in which it was arranged.
-    queue: BTreeMap<(Millis, u64), Input>,
+/// The execution of the case itself; the others are children of its Map Runs.
+const MAIN: usize = 0;
+/// Bits of a frame's number that tell frames of one execution apart; those above tell the execution.
+const FRAME_BITS: u32 = 16;
+
+/// Whose frame it is (0 for the execution of the case, else a child's number), and which of its frames.
+pub(crate) const fn owner(frame: FrameId) -> (u32, u32) {
+    (frame.0 >> FRAME_BITS, frame.0 & ((1 << FRAME_BITS) - 1))
+}
+
+/// One execution that is played.
+pub(crate) struct Player {
+    pub(crate) execution: Execution,
+    /// What a child runs.
+    pub(crate) processor: Option<Arc<Definition>>,
+    /// Whose child it is: the number of the Map Run, and of the child in it.
+    pub(crate) parent: Option<(usize, usize)>,
+}
+
+pub(crate) struct World<'a> {
+    pub(crate) answers: &'a dyn Answers,
+    pub(crate) definition: &'a Definition,
+    pub(crate) players: Vec<Player>,
+    pub(crate) runs: Vec<Play>,
+    pub(crate) now: Millis,
+    /// What will happen, by time and then by the order in which it was arranged, and to whom.
+    queue: BTreeMap<(Millis, u64), (usize, Input)>,
     arranged: u64,
     steps: u64,
     events: Vec<Event>,
     scheduled: IndexMap<Arc<str>, u64>,
     orders: Vec<TaskOrder>,
-    problems: Vec<String>,
+    pub(crate) problems: Vec<String>,
 }
 
 impl<'a> World<'a> {
-    fn new(machine: &str, input: &Value, answers: &'a dyn Answers) -> Self {
+    fn new(definition: &'a Definition, machine: &str, input: &Value, answers: &'a dyn Answers) -> Self {
         let states = "arn:aws:states:us-east-1:123456789012";
         let identity = Identity {
             arn: format!("{states}:execution:{machine}:scenario").into(),
@@ -99,9 +135,12 @@ impl<'a> World<'a> {
             state_machine_arn: format!("{states}:stateMachine:{machine}").into(),
             state_machine_name: machine.into(),
         };
+        let execution = Execution::new(identity, input.clone(), Limits::default());
         Self {
             answers,
-            execution: Execution::new(identity, input.clone(), Limits::default()),
+            definition,
+            players: vec![Player { execution, processor: None, parent: None }],
+            runs: Vec::new(),
             now: START,
             queue: BTreeMap::new(),
             arranged: 0,
@@ -113,85 +152,101 @@ impl<'a> World<'a> {
         }
     }
 
-    fn step(&mut self, definition: &Definition, input: Input) {
+    pub(crate) fn env(&mut self) -> Env {
         self.steps += 1;
-        let env = Env { now: self.now, seed: seed(self.steps) };
-        let events = self.execution.step(definition, input, env);
-        for event in &events {
-            if let EventKind::MapRunStarted { run, .. } = &event.kind {
-                let lack = "a Map in Mode DISTRIBUTED is not played in scenarios; play its item processor by itself";
-                self.problems.push(format!("{}: {lack}", run.state));
-            }
-            if let EventKind::TaskScheduled { attempt, .. } = event.kind {
-                let task = TaskId { frame: event.frame, attempt };
-                if let Some(order) = self.execution.order(task) {
-                    self.perform(order);
-                }
-            }
-        }
-        self.events.extend(events);
+        Env { now: self.now, seed: seed(self.steps) }
     }
 
-    /// What happens next, and when: an answer, or time passing.
-    fn next(&mut self) -> Option<(Millis, Input)> {
-        let answer = self.queue.first_key_value().map(|((at, _), _)| *at);
-        match (answer, self.execution.due()) {
-            (Some(at), due) if due.is_none_or(|due| at <= due) => {
-                self.queue.pop_first().map(|((at, _), input)| (at, input))
+    fn step(&mut self, who: usize, input: Input) {
+        let env = self.env();
+        let player = &mut self.players[who];
+        let processor = player.processor.clone();
+        let events = player.execution.step(processor.as_deref().unwrap_or(self.definition), input, env);
+        for event in &events {
+            let frame = event.frame;
+            match event.kind {
+                EventKind::TaskScheduled { attempt, .. } => {
+                    if let Some(order) = self.players[who].execution.order(TaskId { frame, attempt }) {
+                        self.perform(who, order);
+                    }
+                }
+                EventKind::MapRunStarted { attempt, .. } => self.begin_run(who, TaskId { frame, attempt }),
+                _ => {}
             }
-            (_, Some(due)) => Some((due.max(self.now), Input::Wake)),
+        }
+        let base = u32::try_from(who).unwrap_or(u32::MAX >> FRAME_BITS) << FRAME_BITS;
+        self.events.extend(events.into_iter().map(|event| Event { frame: FrameId(base | event.frame.0), ..event }));
+        self.see_to_runs(who);
+    }
+
+    /// What happens next, when, and to whom: an answer, or time passing.
+    fn next(&mut self) -> Option<(Millis, usize, Input)> {
+        let answer = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let due =
+            self.players.iter().enumerate().filter_map(|(who, player)| Some((player.execution.due()?, who))).min();
+        match (answer, due) {
+            (Some(at), due) if due.is_none_or(|(due, _)| at <= due) => {
+                self.queue.pop_first().map(|((at, _), (who, input))| (at, who, input))
+            }
+            (_, Some((due, who))) => Some((due.max(self.now), who, Input::Wake)),
             (_, None) => None,
         }
     }
 
-    fn perform(&mut self, order: TaskOrder) {
-        let count = self.scheduled.entry(Arc::clone(&order.state)).or_default();
-        let attempt = *count;
+    /// The number of this attempt at a state, counted from 0 over the whole execution.
+    pub(crate) fn count(&mut self, state: &Arc<str>) -> u64 {
+        let count = self.scheduled.entry(Arc::clone(state)).or_default();
         *count += 1;
+        *count - 1
+    }
+
+    fn perform(&mut self, who: usize, order: TaskOrder) {
+        let attempt = self.count(&order.state);
         match self.answers.answer(&order, attempt) {
-            Some(response) => self.arrange(&order, &response),
+            Some(response) => self.arrange(who, &order, &response),
             None => self.problems.push(format!("{}: no mocked response for attempt {attempt}", order.state)),
         }
         self.orders.push(order);
     }
 
-    fn arrange(&mut self, order: &TaskOrder, response: &Response) {
+    fn arrange(&mut self, who: usize, order: &TaskOrder, response: &Response) {
         let task = order.task;
         if order.flavor == Flavor::Activity {
-            self.at(self.now + PICK_UP, Input::TaskStarted { task, worker_name: Some("worker".into()) });
+            self.at(self.now + PICK_UP, who, Input::TaskStarted { task, worker_name: Some("worker".into()) });
         }
         if order.resource.ends_with(".waitForTaskToken") || order.resource.contains(".sync") {
             let output = response.submitted.clone().unwrap_or_else(|| Value::object::<Arc<str>>([]));
-            self.at(self.now, Input::TaskSubmitted { task, output });
+            self.at(self.now, who, Input::TaskSubmitted { task, output });
         }
         let end = self.now + response.delay;
         if let Some(every) = response.heartbeat.filter(|every| *every > 0) {
             let mut beat = self.now + every;
             while beat < end {
-                self.at(beat, Input::TaskHeartbeat { task });
+                self.at(beat, who, Input::TaskHeartbeat { task });
                 beat += every;
             }
         }
         match &response.outcome {
-            Outcome::Return(output) => self.at(end, Input::TaskSucceeded { task, output: output.clone() }),
-            Outcome::Throw(failure) => self.at(end, Input::TaskFailed { task, failure: failure.clone() }),
+            Outcome::Return(output) => self.at(end, who, Input::TaskSucceeded { task, output: output.clone() }),
+            Outcome::Throw(failure) => self.at(end, who, Input::TaskFailed { task, failure: failure.clone() }),
             Outcome::Silence => {}
         }
     }
 
-    fn at(&mut self, at: Millis, input: Input) {
+    pub(crate) fn at(&mut self, at: Millis, who: usize, input: Input) {
         self.arranged += 1;
-        self.queue.insert((at, self.arranged), input);
+        self.queue.insert((at, self.arranged), (who, input));
     }
 
     fn finish(mut self) -> Run {
-        if self.execution.status() == Status::Running && self.problems.is_empty() {
+        let main = &self.players[MAIN].execution;
+        if main.status() == Status::Running && self.problems.is_empty() {
             self.problems.push(format!("the execution was still running after {LONGEST} inputs"));
         }
         Run {
-            status: self.execution.status(),
-            output: self.execution.output().cloned(),
-            failure: self.execution.failure().clone(),
+            status: main.status(),
+            output: main.output().cloned(),
+            failure: main.failure().clone(),
             events: self.events,
             scheduled: self.scheduled,
             orders: self.orders,

@@ -10,7 +10,7 @@ use crate::expect::Expect;
 use crate::mock::Mock;
 
 /// The members of a case that are not names of states.
-const RESERVED: [&str; 4] = ["Comment", "Extends", "Input", "Expect"];
+const RESERVED: [&str; 5] = ["Comment", "Extends", "Input", "ItemReader", "Expect"];
 
 /// The cases of one state machine, in the order of the text.
 #[derive(Clone, Debug)]
@@ -34,7 +34,9 @@ pub struct Case {
     pub base: Option<String>,
     /// The execution's input.
     pub input: Value,
-    /// Which mock answers for which Task state.
+    /// What the `ItemReader` of a Map state reads, by the state's name: an array, or an object.
+    pub items: IndexMap<Arc<str>, Value>,
+    /// Which mock answers for which Task state, or for a whole Map in Mode DISTRIBUTED.
     pub mocks: IndexMap<Arc<str>, Arc<Mock>>,
     /// What must come out.
     pub expect: Expect,
@@ -141,14 +143,27 @@ fn read_case(
     };
     let mut chosen = base.map(|base| base.mocks.clone()).unwrap_or_default();
     choose(members, mocks, &mut chosen)?;
+    let mut items = base.map(|base| base.items.clone()).unwrap_or_default();
+    items.extend(read_items(members.get("ItemReader"))?);
     Ok(Case {
         name: name.to_owned(),
         comment: members.get("Comment").and_then(Value::as_str).map(str::to_owned),
         base: base.map(|base| base.name.clone()),
         input,
+        items,
         mocks: chosen,
         expect: Expect::read(members.get("Expect"))?,
     })
+}
+
+fn read_items(given: Option<&Value>) -> Result<Vec<(Arc<str>, Value)>, String> {
+    let Some(given) = given else { return Ok(Vec::new()) };
+    let states = given.as_object().ok_or("ItemReader must be an object of items by Map state")?;
+    let read = |(state, items): (&Arc<str>, &Value)| match items {
+        Value::Array(_) | Value::Object(_) => Ok((Arc::clone(state), items.clone())),
+        _ => Err(format!("ItemReader.{state} must be an array of items, or an object")),
+    };
+    states.iter().map(read).collect()
 }
 
 fn choose(
@@ -197,6 +212,16 @@ mod tests {
                 "SUCCEEDED",
                 "GOOD",
                 "StateMachines.m.TestCases.A: Expect.Status must be one of SUCCEEDED, FAILED, TIMED_OUT, ABORTED",
+            ),
+            (
+                "\"Input\": {\"x\": 1}",
+                "\"Input\": 1, \"ItemReader\": 1",
+                "StateMachines.m.TestCases.A: ItemReader must be an object of items by Map state",
+            ),
+            (
+                "\"Input\": {\"x\": 1}",
+                "\"Input\": 1, \"ItemReader\": {\"E\": 1}",
+                "StateMachines.m.TestCases.A: ItemReader.E must be an array of items, or an object",
             ),
             ("\"m\"", "\"n\"", "StateMachines.m.TestCases: is missing, or not an object"),
         ] {

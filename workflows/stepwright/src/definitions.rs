@@ -234,6 +234,7 @@ mod tests {
             lambda_endpoint: None,
             clock,
             limits: execution::Limits::default(),
+            names: engine::Names::default(),
         };
         let watched = Watched { logged: true, traced: true };
         let level = |level: &str| Value::object([("level", Value::from(level))]);

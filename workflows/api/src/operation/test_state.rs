@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asl::{Object, Spelling, Value};
-use engine::{FieldValidation, Mock, StateConfiguration, StateTest, TestedState};
+use engine::{FieldValidation, HttpExchange, Mock, StateConfiguration, StateTest, TestedState};
 use execution::{Failure, Inspection, Verdict};
 use serde_json::{Map, Value as Json, json};
 
@@ -35,10 +35,25 @@ pub(super) async fn test(context: &Context, mut fields: Fields<'_>) -> Result<Js
     };
     let tested = context.engine.test_state(test).await?;
     let mut answer = verdict(&tested, &spelling);
-    if request.inspects {
-        answer.insert("inspectionData".to_owned(), inspection(&raw, &tested.inspection, &spelling));
+    if request.level != Level::Info {
+        let mut data = inspection(&raw, &tested.inspection, &spelling);
+        if let (Level::Trace, Some(exchange)) = (request.level, &tested.exchange) {
+            data.extend(traced(exchange));
+        }
+        answer.insert("inspectionData".to_owned(), Json::Object(data));
     }
     Ok(Json::Object(answer))
+}
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// What the state gives.
+    Info,
+    /// The data at every filter, too.
+    Debug,
+    /// What an HTTP Task sends and gets, too.
+    Trace,
 }
 
 /// The fields of a request.
@@ -47,7 +62,7 @@ struct Request<'a> {
     state_name: Option<&'a str>,
     role_arn: Option<&'a str>,
     input: Option<&'a str>,
-    inspects: bool,
+    level: Level,
     reveal_secrets: bool,
     variables: Option<&'a str>,
     context: Option<&'a str>,
@@ -70,7 +85,11 @@ impl<'a> Request<'a> {
             state_name: fields.optional("stateName", &STATE_NAME),
             role_arn: fields.optional("roleArn", &ARN),
             input: fields.optional("input", &DATA),
-            inspects: fields.one_of("inspectionLevel", &LEVELS).is_some_and(|level| level != "INFO"),
+            level: match fields.one_of("inspectionLevel", &LEVELS) {
+                Some("DEBUG") => Level::Debug,
+                Some("TRACE") => Level::Trace,
+                _ => Level::Info,
+            },
             reveal_secrets: fields.boolean("revealSecrets").unwrap_or(false),
             variables: fields.optional("variables", &DATA),
             context: fields.optional("context", &DATA),
@@ -153,14 +172,14 @@ fn verdict(tested: &TestedState, spelling: &Spelling) -> Map<String, Json> {
     present(members)
 }
 
-fn inspection(input: &Value, seen: &Inspection, spelling: &Spelling) -> Json {
+fn inspection(input: &Value, seen: &Inspection, spelling: &Spelling) -> Map<String, Json> {
     let data = |value: &Option<Value>| value.as_ref().map(|value| Json::from(spelling.write(value)));
     let details = present([
         ("catchIndex", seen.catch_index.map(Json::from)),
         ("retryIndex", seen.retry_index.map(Json::from)),
         ("retryBackoffIntervalSeconds", seen.retry_backoff_interval_seconds.map(Json::from)),
     ]);
-    Json::Object(present([
+    present([
         ("input", Some(spelling.write(input).into())),
         ("afterArguments", data(&seen.after_arguments)),
         ("afterInputPath", data(&seen.after_input_path)),
@@ -168,6 +187,7 @@ fn inspection(input: &Value, seen: &Inspection, spelling: &Spelling) -> Json {
         ("afterItemsPath", data(&seen.after_items_path)),
         ("afterItemsPointer", data(&seen.after_items_pointer)),
         ("afterItemSelector", data(&seen.after_item_selector)),
+        ("afterItemBatcher", data(&seen.after_item_batcher)),
         ("result", data(&seen.result)),
         ("afterResultSelector", data(&seen.after_result_selector)),
         ("afterResultPath", data(&seen.after_result_path)),
@@ -176,7 +196,30 @@ fn inspection(input: &Value, seen: &Inspection, spelling: &Spelling) -> Json {
         ("toleratedFailureCount", seen.tolerated_failure_count.map(Json::from)),
         ("toleratedFailurePercentage", seen.tolerated_failure_percentage.map(percentage)),
         ("errorDetails", (!details.is_empty()).then_some(Json::Object(details))),
-    ]))
+    ])
+}
+
+/// What went over the wire for an HTTP Task.
+fn traced(exchange: &HttpExchange) -> Map<String, Json> {
+    let HttpExchange { request, response } = exchange;
+    let text = |text: &String| Some(Json::from(text.as_str()));
+    let request = present([
+        ("protocol", text(&request.protocol)),
+        ("method", text(&request.method)),
+        ("url", text(&request.url)),
+        ("headers", text(&request.headers)),
+        ("body", request.body.as_ref().and_then(text)),
+    ]);
+    let response = response.as_ref().map(|response| {
+        Json::Object(present([
+            ("protocol", text(&response.protocol)),
+            ("statusCode", text(&response.status_code)),
+            ("statusMessage", text(&response.status_message)),
+            ("headers", text(&response.headers)),
+            ("body", text(&response.body)),
+        ]))
+    });
+    present([("request", Some(Json::Object(request))), ("response", response)])
 }
 
 /// A `float` of the API.

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::{Finding, Subject};
-use crate::{Kind, State};
+use crate::{Kind, State, Task};
 
 /// The names that the States Language and Step Functions reserve.
-const RESERVED: [&str; 16] = [
+const RESERVED: [&str; 17] = [
     "States.ALL",
     "States.BranchFailed",
     "States.DataLimitExceeded",
     "States.ExceedToleratedFailureThreshold",
     "States.HeartbeatTimeout",
+    "States.Http.Socket",
     "States.IntrinsicFailure",
     "States.ItemReaderFailed",
     "States.NoChoiceMatched",
@@ -60,8 +61,24 @@ fn why(state: &State, name: &str) -> Option<String> {
             "States.ExceedToleratedFailureThreshold" | "States.ItemReaderFailed" | "States.ResultWriterFailed",
             Kind::Task(_) | Kind::Parallel(_),
         ) => Some(format!("Only a Map fails with {name}")),
+        (_, Kind::Task(task)) if name.starts_with("States.Http.") && !calls_http(task) => {
+            Some(format!("Only an HTTP Task (arn:aws:states:::http:invoke) fails with {name}"))
+        }
+        _ if name.strip_prefix("States.Http.StatusCode.").is_some_and(|status| !is_status(status)) => {
+            Some(format!("No error is called {name}: a status is three digits, such as States.Http.StatusCode.503"))
+        }
         _ => misspelt(name).map(|meant| format!("No error is called {name}: it is {meant}, in these letters")),
     }
+}
+
+/// Whether the task calls an API, or may: a placeholder hides what it does.
+fn calls_http(task: &Task) -> bool {
+    task.resource.ends_with(":http:invoke") || task.resource.contains("${")
+}
+
+/// Whether a text is a status that an API may answer with.
+fn is_status(text: &str) -> bool {
+    text.contains("${") || (text.len() == 3 && text.parse().is_ok_and(|status: u16| (100..600).contains(&status)))
 }
 
 /// The reserved name that differs in capital and small letters only.

@@ -10,6 +10,7 @@ mod error_name;
 mod expressions;
 mod flow;
 mod heartbeat;
+mod http_task;
 mod loop_unbounded;
 mod no_dollar;
 mod retry_all;
@@ -64,12 +65,13 @@ impl Finding {
 }
 
 /// Every rule, in the order in which they look at a state; those of machines come last.
-static RULES: [Rule; 15] = [
+static RULES: [Rule; 16] = [
     Rule { code: Code::TaskWithoutTimeout, check: Check::State(task_timeout::check) },
     Rule { code: Code::CallbackWithoutTimeout, check: Check::State(callback_timeout::check) },
     Rule { code: Code::CallbackWithoutToken, check: Check::State(callback_token::check) },
     Rule { code: Code::HeartbeatWithoutEffect, check: Check::State(heartbeat::check) },
     Rule { code: Code::UnknownSdkAction, check: Check::State(sdk_action::check) },
+    Rule { code: Code::UnusableHttpTask, check: Check::State(http_task::check) },
     Rule { code: Code::UnreachableErrorName, check: Check::State(error_name::check) },
     Rule { code: Code::UnreachableCatcher, check: Check::State(catch_unreachable::check) },
     Rule { code: Code::ImpossibleErrorName, check: Check::State(error_impossible::check) },

@@ -92,6 +92,16 @@ impl Http {
         Self { endpoint, region: region.into(), clock, credentials, connector: Arc::new(connector) }
     }
 
+    /// The region that requests are signed for.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Real time, which signatures and tokens are on.
+    pub(crate) fn now(&self) -> std::time::SystemTime {
+        self.clock.real()
+    }
+
     /// Makes the request.
     pub(crate) async fn send(&self, call: Call) -> Result<Answer, CallError> {
         let timeout = call.timeout;
@@ -201,8 +211,12 @@ fn global(call: &Call) -> Option<&'static str> {
     GLOBAL.iter().find(|(host, _)| *host == call.host).map(|(_, region)| *region)
 }
 
-/// The whole chain of an error: what went wrong stands last.
 fn transport(error: &dyn std::error::Error) -> CallError {
+    CallError::Transport(chain(error))
+}
+
+/// The whole chain of an error: what went wrong stands last.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
@@ -212,7 +226,7 @@ fn transport(error: &dyn std::error::Error) -> CallError {
         }
         source = error.source();
     }
-    CallError::Transport(text)
+    text
 }
 
 #[cfg(test)]

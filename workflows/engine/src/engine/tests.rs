@@ -38,6 +38,7 @@ fn config(directory: Option<&Path>, url: &str, clock: &Clock) -> Config {
         lambda_endpoint: Some(url.to_owned()),
         clock: clock.clone(),
         limits: Limits::default(),
+        names: Names::default(),
     }
 }
 

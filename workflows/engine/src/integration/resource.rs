@@ -51,7 +51,7 @@ impl<'a> Integration<'a> {
         if self.sdk {
             return self.service == "sfn" || Service::find(self.service).is_some();
         }
-        let here = ["lambda", "states", "dynamodb", "sqs", "sns", "events"];
+        let here = ["lambda", "states", "dynamodb", "sqs", "sns", "events", "http"];
         here.contains(&self.service)
     }
 

@@ -1,7 +1,7 @@
 //! What services answer: the shapes that a mocked result is held against.
 //!
-//! `shape/services.txt` is taken from AWS's public service models (those of botocore 1.43, Apache-2.0); where Step
-//! Functions was seen to check something else, that stands (Lambda's `MemorySize`). A service's block has a line of operations with their structures, then its enumerations, then its
+//! `shape/services.txt` is taken from AWS's public service models (those of botocore 1.43, Apache-2.0) by `cargo xtask
+//! shapes`; where Step Functions was seen to check something else, that stands (Lambda's `MemorySize`). A service's block has a line of operations with their structures, then its enumerations, then its
 //! structures, both numbered from 0. A member is `Name:kind`, `Name!:kind` where it is required; a kind is
 //! `s` text, `o` octets, `b` truth value, `n` number or `nLEAST~MOST`, `j` anything, `eN` one of an enumeration, `#N` a
 //! structure, `[kind` a list, `<kind` a map. Of a service or an operation that is not in it nothing is known.

@@ -14,6 +14,7 @@ fn world(url: &str) -> World {
         aws: Client::with_credentials(endpoint, "us-east-1", Clock::manual(0), Some(credentials)),
         lambda_endpoint: Some(url.to_owned()),
         account: "123456789012".to_owned(),
+        web: Web::new(true),
     }
 }
 

@@ -71,11 +71,19 @@ impl Records {
 }
 
 fn reader(file: File, format: &Format) -> Result<Box<dyn ReadRecord>, Failure> {
+    match format {
+        Format::Parquet => Ok(Box::new(parquet::Rows::open(file)?)),
+        format => of_text(bytes(file)?, format),
+    }
+}
+
+/// Reads the records of a text.
+pub(super) fn of_text(bytes: Bytes, format: &Format) -> Result<Box<dyn ReadRecord>, Failure> {
     Ok(match format {
-        Format::Csv(settings) => Box::new(csv::Reader::open(bytes(file)?, settings)?),
-        Format::Json { pointer } => Box::new(json::Items::open(bytes(file)?, pointer)?),
-        Format::JsonLines => Box::new(json::Lines::open(bytes(file)?)),
-        Format::Parquet => Box::new(parquet::Rows::open(file)?),
+        Format::Csv(settings) => Box::new(csv::Reader::open(bytes, settings)?),
+        Format::Json { pointer } => Box::new(json::Items::open(bytes, pointer)?),
+        Format::JsonLines => Box::new(json::Lines::open(bytes)),
+        Format::Parquet => return Err(failed("PARQUET is no text: give the items as JSON, with InputType JSON")),
     })
 }
 

@@ -82,6 +82,25 @@ impl Settings {
     }
 }
 
+/// How the text that a reader has read is taken apart: of a manifest the text of its files, of a listing the array of what
+/// it says of each object.
+///
+/// # Errors
+/// `States.ItemReaderFailed`, with the field and the remedy.
+pub(super) fn format_of(reader: &Value) -> Result<Format, Failure> {
+    let nothing = Value::object::<&str>([]);
+    let config = reader.get("ReaderConfig").unwrap_or(&nothing);
+    let array = || Format::Json { pointer: Vec::new() };
+    if text(reader, "Resource").is_some_and(|resource| resource.ends_with(":s3:listObjectsV2")) {
+        return Ok(load(config)?.unwrap_or_else(array));
+    }
+    let input_type = text(config, "InputType").unwrap_or("JSON");
+    match (input_type, text(config, "ManifestType")) {
+        ("MANIFEST", _) | (_, Some("S3_INVENTORY")) => Ok(Format::Csv(Csv { delimiter: b',', headers: None })),
+        (input_type, _) => format(config, input_type),
+    }
+}
+
 /// `MaxItems`: 0 is no limit.
 fn max_items(given: Option<&Value>) -> Result<Option<u64>, Failure> {
     let Some(given) = given else { return Ok(None) };

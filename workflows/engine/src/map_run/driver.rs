@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use execution::{Env, Failure, Input, MapRunOrder, Status};
+use execution::{Env, Failure, Input, MapRunOrder, Status, exceeds_tolerance, tolerance_exceeded};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -374,11 +374,7 @@ impl Driver {
         if !exceeded(&record) {
             return Ok(());
         }
-        let cause = "The specified tolerated failure threshold was exceeded";
-        Err(Halt::Failed(Failure {
-            error: Some("States.ExceedToleratedFailureThreshold".into()),
-            cause: Some(cause.into()),
-        }))
+        Err(Halt::Failed(tolerance_exceeded()))
     }
 
     fn limit(&self) -> u64 {
@@ -444,13 +440,6 @@ impl Driver {
 fn exceeded(record: &MapRunRecord) -> bool {
     let Counts { failed, timed_out, aborted, .. } = record.progress.items;
     let bad = failed + timed_out + aborted;
-    let by_count = record.tolerated_failure_count.map(|most| bad > most);
-    let by_share = record.tolerated_failure_percentage.map(|most| {
-        // Of items that are not all known the share is not known.
-        record.progress.total_items.is_some_and(|total| bad as f64 * 100.0 > most * total as f64)
-    });
-    match (by_count, by_share) {
-        (None, None) => bad > 0,
-        (count, share) => count.unwrap_or(false) || share.unwrap_or(false),
-    }
+    let total = record.progress.total_items;
+    exceeds_tolerance(record.tolerated_failure_count, record.tolerated_failure_percentage, bad, total)
 }

@@ -114,32 +114,22 @@ impl Units {
     }
 
     async fn batch(&mut self, batcher: &ItemBatcher) -> Result<Option<Unit>, Failure> {
-        let most_items = batcher.max_items.unwrap_or(u64::MAX);
-        let most_bytes = batcher.max_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX);
-        let most_bytes = most_bytes.min(self.most_bytes);
-        // `{"BatchInput":...,"Items":[...]}`
-        let mut bytes = r#"{"Items":[]}"#.len();
-        bytes += batcher.input.as_ref().map_or(0, |input| r#""BatchInput":,"#.len() + input.to_string().len());
-        let (mut items, mut span) = (Vec::new(), Span::default());
-        while (items.len() as u64) < most_items {
+        let mut batch = batcher.begin(self.most_bytes);
+        let mut span = Span::default();
+        while !batch.is_full() {
             let Some(shaped) = self.shaped().await? else { break };
-            let more = shaped.text.len() + usize::from(!items.is_empty());
-            if bytes + more > most_bytes && !items.is_empty() {
+            let bytes = shaped.text.len();
+            if !batch.takes(bytes) {
                 self.carried = Some(shaped);
                 break;
             }
-            if items.is_empty() {
+            if span.count == 0 {
                 span.first = shaped.index;
             }
             span.count += 1;
-            bytes += more;
-            items.push(shaped.value);
+            batch.push(shaped.value, bytes);
         }
-        if items.is_empty() {
-            return Ok(None);
-        }
-        let members = [("BatchInput", batcher.input.clone()), ("Items", Some(Value::array(items)))];
-        let input = Value::object(members.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        let Some((input, _)) = batch.into_input() else { return Ok(None) };
         let text = input.to_string();
         self.check(&text, span.first)?;
         Ok(Some(Unit { index: self.index, span, input, text, item: None }))

@@ -1,15 +1,14 @@
 //! What a Map's `ItemReader` has read, as a test is given it.
 
-use std::sync::Arc;
-
-use asl::{Kind, Map, State, Value};
+use asl::{Kind, Map, State};
 use execution::ItemsRead;
 
 use crate::exception::Error;
+use crate::items;
 
 /// The items of a Map with an `ItemReader`, out of the text that it has read; nothing where there is no reader.
 pub(super) fn items(state: &State, read: Option<&str>) -> Result<Option<ItemsRead>, Error> {
-    let Kind::Map(map @ Map { item_reader: Some(_), .. }) = &state.kind else { return Ok(None) };
+    let Kind::Map(Map { item_reader: Some(reader), .. }) = &state.kind else { return Ok(None) };
     let Some(text) = read else {
         return Err(Error::Validation(
             "The field 'stateConfiguration.mapItemReaderData' must be specified when testing a Map state with an \
@@ -17,73 +16,76 @@ pub(super) fn items(state: &State, read: Option<&str>) -> Result<Option<ItemsRea
                 .to_owned(),
         ));
     };
-    let kind = config(map, "InputType").unwrap_or("JSON");
-    let pointer = config(map, "ItemsPointer");
-    let found: Option<Vec<Value>> = match kind {
-        "JSON" => {
-            Value::parse(text).ok().and_then(|value| pointed_at(pointer, value).as_array().map(<[Value]>::to_vec))
-        }
-        "JSONL" => text.lines().filter(|line| !line.trim().is_empty()).map(|line| Value::parse(line).ok()).collect(),
-        _ => {
-            let message = format!(
-                "The field 'stateConfiguration.mapItemReaderData' is read here for InputType JSON and JSONL, not for \
-                 {kind}"
-            );
-            return Err(Error::Validation(message));
-        }
-    };
-    let read = found.map(|items| Some(ItemsRead { items: Arc::new(items), pointed: pointer.is_some() }));
-    read.ok_or_else(|| {
-        let message = format!("The field 'stateConfiguration.mapItemReaderData' must hold items as {kind}");
-        Error::Validation(message)
-    })
-}
-
-/// A text of the reader's configuration.
-fn config<'a>(map: &'a Map, field: &str) -> Option<&'a str> {
-    map.item_reader.as_ref()?.get("ReaderConfig")?.get(field)?.as_str()
-}
-
-/// What a JSON Pointer (RFC 6901) leads to.
-fn pointed_at(pointer: Option<&str>, value: Value) -> Value {
-    let Some(pointer) = pointer else { return value };
-    let steps = pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"));
-    steps.fold(value, |value, step| {
-        let item = value.as_array().and_then(|items| items.get(step.parse::<usize>().ok()?));
-        item.or_else(|| value.get(&step)).cloned().unwrap_or_default()
-    })
+    let items = items::read_text(reader, text).map_err(|failure| {
+        let cause = failure.cause.unwrap_or_default();
+        Error::Validation(format!("The field 'stateConfiguration.mapItemReaderData' cannot be read: {cause}"))
+    })?;
+    let pointed = reader.get("ReaderConfig").is_some_and(|config| config.get("ItemsPointer").is_some());
+    Ok(Some(ItemsRead { items, pointed }))
 }
 
 #[cfg(test)]
 mod tests {
+    use asl::Value;
+
     use super::*;
 
-    fn read(config: &str, text: Option<&str>) -> Result<String, String> {
+    fn read_by(resource: &str, config: &str, text: Option<&str>) -> Result<String, String> {
         let state = format!(
-            r#"{{"Type":"Map","End":true,"ItemReader":{{"Resource":"arn:aws:states:::s3:getObject","ReaderConfig":{config}}},
+            r#"{{"Type":"Map","End":true,"ItemReader":{{"Resource":"arn:aws:states:::s3:{resource}","ReaderConfig":{config}}},
                 "ItemProcessor":{{"ProcessorConfig":{{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"}},
                 "StartAt":"P","States":{{"P":{{"Type":"Pass","End":true}}}}}}}}"#
         );
         let parsed = asl::parse_state(&state);
         let definition = parsed.definition.unwrap_or_else(|| panic!("{:#?}", parsed.diagnostics));
         let read = items(&definition.machine.states[asl::LONE_STATE], text).map_err(|error| error.to_string())?;
-        let read = read.ok_or("no reader")?;
-        Ok(format!("{} {}", Value::Array(read.items), read.pointed))
+        let ItemsRead { items, pointed } = read.ok_or("no reader")?;
+        let items: Vec<_> = items
+            .into_iter()
+            .map(|(key, item)| key.map_or_else(|| item.clone(), |key| Value::object([(key, item.clone())])))
+            .collect();
+        Ok(format!("{} {pointed}", Value::array(items)))
+    }
+
+    fn read(config: &str, text: Option<&str>) -> Result<String, String> {
+        read_by("getObject", config, text)
     }
 
     #[test]
     fn items_are_read_as_the_reader_reads_them() {
         assert_eq!(read(r#"{"InputType":"JSON"}"#, Some("[1,2]")).unwrap(), "[1,2] false");
-        assert_eq!(read(r#"{"InputType":"JSONL"}"#, Some("1\n\n[2]\n")).unwrap(), "[1,[2]] false");
+        assert_eq!(read("{}", Some("[1]")).unwrap(), "[1] false");
+        assert_eq!(read(r#"{"InputType":"JSONL","MaxItems":1}"#, Some("1\n\n[2]\n")).unwrap(), "[1,[2]] false");
         let pointer = r#"{"InputType":"JSON","ItemsPointer":"/a~1b/1"}"#;
         assert_eq!(read(pointer, Some(r#"{"a/b":[0,[3]]}"#)).unwrap(), "[3] true");
-        for (text, wanted) in [(None, "must be specified"), (Some("{}"), "must hold items as JSON")] {
-            let refused = read(r#"{"InputType":"JSON"}"#, text).unwrap_err();
+        let pointer = r#"{"InputType":"JSON","ItemsPointer":"/a"}"#;
+        assert_eq!(read(pointer, Some(r#"{"a":{"k":1,"l":2}}"#)).unwrap(), r#"[{"k":1},{"l":2}] true"#);
+        let csv = r#"{"InputType":"CSV","CSVHeaderLocation":"GIVEN","CSVHeaders":["x"],"CSVDelimiter":"PIPE"}"#;
+        assert_eq!(read(csv, Some("1|2\n")).unwrap(), r#"[{"x":"1"}] false"#);
+        let inventory = r#"{"InputType":"MANIFEST"}"#;
+        assert_eq!(read(inventory, Some("Bucket,Key\nb,k\n")).unwrap(), r#"[{"Bucket":"b","Key":"k"}] false"#);
+        let athena = r#"{"ManifestType":"ATHENA_DATA","InputType":"JSONL"}"#;
+        assert_eq!(read(athena, Some("{}\n")).unwrap(), "[{}] false");
+        let listing = read_by("listObjectsV2", "{}", Some(r#"[{"Key":"k"}]"#)).unwrap();
+        assert_eq!(listing, r#"[{"Key":"k"}] false"#);
+        let flat = r#"{"Transformation":"LOAD_AND_FLATTEN","InputType":"JSONL"}"#;
+        assert_eq!(read_by("listObjectsV2", flat, Some("1\n2")).unwrap(), "[1,2] false");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said() {
+        let json = r#"{"InputType":"JSON"}"#;
+        for (config, text, wanted) in [
+            (json, None, "must be specified"),
+            (json, Some("{}"), "cannot be read: Attempting to map over non-iterable node."),
+            (r#"{"InputType":"CSV","CSVHeaderLocation":"FIRST_ROW"}"#, Some("a,a\n"), "cannot contain duplicates"),
+            (r#"{"InputType":"PARQUET"}"#, Some("PAR1"), "PARQUET is no text"),
+        ] {
+            let refused = read(config, text).unwrap_err();
             assert!(
                 refused.contains("'stateConfiguration.mapItemReaderData'") && refused.contains(wanted),
                 "{refused}"
             );
         }
-        assert!(read(r#"{"InputType":"CSV"}"#, Some("a")).unwrap_err().contains("not for CSV"));
     }
 }

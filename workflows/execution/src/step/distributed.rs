@@ -114,10 +114,10 @@ fn tolerated_percentage(map: &Map, input: &Value, surroundings: &Surroundings) -
 }
 
 /// What the settings of a distributed Map are evaluated with.
-struct Settings<'s> {
-    language: QueryLanguage,
-    input: &'s Value,
-    surroundings: &'s Surroundings,
+pub(super) struct Settings<'s> {
+    pub(super) language: QueryLanguage,
+    pub(super) input: &'s Value,
+    pub(super) surroundings: &'s Surroundings,
 }
 
 impl Settings<'_> {
@@ -131,7 +131,7 @@ impl Settings<'_> {
     }
 
     /// `ItemReader`; a `MaxItemsPath` in it becomes `MaxItems`.
-    fn reader(&self, reader: &Value) -> Result<Value, Problem> {
+    pub(super) fn reader(&self, reader: &Value) -> Result<Value, Problem> {
         let mut filled = self.fill("ItemReader", reader)?;
         let Some(config) = reader.get("ReaderConfig") else { return Ok(filled) };
         if let Some(most) = self.number_at(config, "MaxItemsPath")? {
@@ -142,7 +142,7 @@ impl Settings<'_> {
         Ok(filled)
     }
 
-    fn batcher(&self, batcher: &Value) -> Result<ItemBatcher, Problem> {
+    pub(super) fn batcher(&self, batcher: &Value) -> Result<ItemBatcher, Problem> {
         let filled = self.fill("ItemBatcher", batcher)?;
         Ok(ItemBatcher {
             max_items: self.batch_limit(batcher, &filled, "MaxItemsPerBatch", "MaxItemsPerBatchPath")?,

@@ -36,7 +36,39 @@ impl Stepper<'_> {
                     self.emit(run.frame, EventKind::MapRunFailed(failure));
                 }
             }
-            Input::Stop(failure) => self.emit_after(FrameId(0), 0, EventKind::ExecutionAborted(failure)),
+            Input::Stop(failure) => self.stop(failure),
+        }
+    }
+
+    /// Ends the execution, as somebody wants. Where Map Runs are out, that is written down first: they are cut off one
+    /// by one, and a crash in between must not leave the execution without them.
+    fn stop(&mut self, failure: Failure) {
+        if self.execution.stopping.is_some() {
+            return;
+        }
+        let runs_out = self.execution.frames.values().any(|frame| matches!(frame.phase, Phase::Running));
+        let end = if runs_out { EventKind::Stopping(failure) } else { EventKind::ExecutionAborted(failure) };
+        self.emit_after(FrameId(0), 0, end);
+    }
+
+    /// Goes on ending an execution that is being stopped.
+    pub(super) fn go_on_stopping(&mut self) {
+        if let Some(failure) = self.execution.stopping.clone() {
+            self.abort_runs();
+            self.emit_after(FrameId(0), 0, EventKind::ExecutionAborted(failure));
+        }
+    }
+
+    /// Shows the Map Runs that are out aborted: their execution ends without them.
+    fn abort_runs(&mut self) {
+        let frames = self.execution.frames.iter();
+        let running: Vec<FrameId> =
+            frames.filter(|(_, frame)| matches!(frame.phase, Phase::Running)).map(|(id, _)| *id).collect();
+        for id in running {
+            // The last event that the quota leaves is the execution's end.
+            if self.execution.last_id + 1 < self.execution.limits.history_events {
+                self.emit(id, EventKind::MapRunAborted);
+            }
         }
     }
 
@@ -122,6 +154,7 @@ impl Stepper<'_> {
             }
         }
         if self.execution.deadline.is_some_and(|deadline| deadline <= self.now) {
+            self.abort_runs();
             let failure = Failure { error: Some("States.Timeout".into()), cause: None };
             self.emit_after(FrameId(0), 0, EventKind::ExecutionTimedOut(failure));
         }

@@ -39,7 +39,7 @@ impl Stepper<'_> {
     /// Starts the next iteration, in a frame of its own.
     pub(super) fn start_iteration(&mut self, parent: FrameId, index: usize, item: Value, slot: u64) {
         let Some(state) = self.execution.state(self.definition, parent) else { return };
-        match self.iteration_input(parent, state, index, item) {
+        match self.iteration_input(parent, state, item_context(index, &item), item) {
             Ok(input) => {
                 let frame = FrameId(self.execution.next_frame);
                 let (name, index) = (self.state_name(parent), index as u64);
@@ -54,18 +54,18 @@ impl Stepper<'_> {
         }
     }
 
-    /// The item, or what the item selector makes of it.
+    /// The item, or what the item selector makes of it; `context` is the context object's `Map`.
     pub(super) fn iteration_input(
         &mut self,
         parent: FrameId,
         state: &State,
-        index: usize,
+        context: Value,
         item: Value,
     ) -> Result<Value, Problem> {
         let Kind::Map(Map { item_selector: Some(selector), .. }) = &state.kind else { return Ok(item) };
         let input = self.effective_input(parent, state)?;
         let mut surroundings = self.surroundings(parent, None);
-        surroundings.context.set_map(item_context(index, &item));
+        surroundings.context.set_map(context);
         let scope = surroundings.scope(&input);
         Ok(match state.query_language {
             QueryLanguage::JsonPath => evaluate::payload_template(selector, &scope)?,
@@ -83,7 +83,7 @@ pub(super) fn items(map: &Map, input: &Value, surroundings: &Surroundings) -> Re
 }
 
 /// The items: an array; where they run as executions of their own also an object.
-fn collection(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Value, Problem> {
+pub(super) fn collection(map: &Map, input: &Value, surroundings: &Surroundings) -> Result<Value, Problem> {
     let scope = surroundings.scope(input);
     let value = match &map.iterations {
         Iterations::Input => input.clone(),

@@ -102,6 +102,7 @@ impl<'a> Stepper<'a> {
 
     /// Lets every frame go on until all of them wait for the world.
     fn run(&mut self) {
+        self.go_on_stopping();
         while self.is_running() {
             self.wake();
             let Some(id) = self.execution.ready.pop_front() else { break };
@@ -214,6 +215,7 @@ impl<'a> Stepper<'a> {
         let visible = !matches!(
             kind,
             EventKind::TaskHeartbeat
+                | EventKind::Stopping(_)
                 | EventKind::StateFailed { .. }
                 | EventKind::WaitArmed { .. }
                 | EventKind::RetryArmed { .. }

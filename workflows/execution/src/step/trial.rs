@@ -1,15 +1,18 @@
 //! A state on trial: one state by itself, with the moves that executions make, and watched (TestState).
 
+mod map;
+
 use std::sync::Arc;
 
-use asl::{Definition, Kind, LONE_STATE, Machine, Map, Object, QueryLanguage, State, Value};
+use asl::{Definition, Kind, LONE_STATE, Machine, Object, QueryLanguage, State, Value};
 
-use super::{Problem, Stepper, fields, map};
+use super::{Problem, Stepper};
 use crate::command::{Env, Identity, Input, Limits, Status, TaskId, TaskOrder};
 use crate::context::Context;
 use crate::event::{Failure, FrameId, Millis};
 use crate::execution::Execution;
 use crate::inspection::Inspection;
+use crate::map_run::tolerance_exceeded;
 use crate::random::Random;
 use crate::state::{Failed, Phase};
 
@@ -25,6 +28,8 @@ pub struct TrialSetup {
     pub variables: Object,
     /// The context object; one is made where none is given.
     pub context: Option<Value>,
+    /// `$$.Map.Item` of a context object that is made, where the state is inside a Map.
+    pub map_item: Option<Value>,
     /// Attempts that the retrier of the failure has had.
     pub retries: u32,
     /// What the `ItemReader` of a Map has read.
@@ -34,10 +39,10 @@ pub struct TrialSetup {
 }
 
 /// The items that the `ItemReader` of a Map has read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ItemsRead {
-    /// The items.
-    pub items: Arc<Vec<Value>>,
+    /// The items, each with its key where they are members of an object.
+    pub items: Vec<(Option<Arc<str>>, Value)>,
     /// Whether they stood where an `ItemsPointer` leads to.
     pub pointed: bool,
 }
@@ -107,12 +112,12 @@ impl Trial {
     /// Lets `state` begin.
     #[must_use]
     pub fn begin(state: State, identity: Identity, setup: TrialSetup, limits: Limits, env: Env) -> Self {
-        let TrialSetup { input, variables, context, retries, items, failed_iterations } = setup;
+        let TrialSetup { input, variables, context, map_item, retries, items, failed_iterations } = setup;
         let machine = Machine { start_at: LONE_STATE.into(), states: [(Arc::from(LONE_STATE), state)].into() };
         let query_language = QueryLanguage::default();
         let definition = Definition { comment: None, query_language, timeout_seconds: None, machine };
         let watch = Watch { context, items, retries, ..Watch::default() };
-        let execution = Execution::new(identity, input.clone(), limits);
+        let execution = Execution::new(identity, input.clone(), limits).with_map_item(map_item);
         let mut trial = Self { execution, definition, watch: Some(Box::new(watch)), failed_iterations };
         trial.run(env, |stepper| {
             stepper.take(Input::Advance);
@@ -130,7 +135,8 @@ impl Trial {
             Standing::Task(order) => self.answer_task(order.task, result, env),
             Standing::Branches => self.join(result, env),
             Standing::Iterations(all) => {
-                let result = result.and_then(|value| if self.tolerates(all) { Ok(value) } else { Err(exceeded()) });
+                let result =
+                    result.and_then(|value| if self.tolerates(all) { Ok(value) } else { Err(tolerance_exceeded()) });
                 self.join(result, env);
             }
             Standing::Waiting(_) | Standing::Ended(_) => {}
@@ -259,12 +265,6 @@ impl Trial {
     }
 }
 
-/// More iterations have failed than the Map tolerates.
-fn exceeded() -> Failure {
-    let cause = "The specified tolerated failure threshold was exceeded";
-    Failure { error: Some("States.ExceedToleratedFailureThreshold".into()), cause: Some(cause.into()) }
-}
-
 impl Watch {
     /// The context object of a trial: as it was given, or the execution's as TestState shows it.
     fn context(&self, made: Value) -> Value {
@@ -346,46 +346,5 @@ impl<'a> Stepper<'a> {
                 Some(Phase::Result(_) | Phase::Failed(_)) => true,
                 _ => false,
             }
-    }
-
-    /// Works out what the iterations of a Map would be given, and how many there are.
-    fn iterations(&mut self, id: FrameId, state: &State, map: &Map) -> Result<usize, Problem> {
-        let input = self.effective_input(id, state)?;
-        let surroundings = self.surroundings(id, None);
-        let read = self.watch.as_ref().and_then(|watch| watch.items.clone());
-        let items = match read {
-            Some(ItemsRead { items, pointed }) => {
-                if pointed {
-                    self.note(|inspection| inspection.after_items_pointer = Some(Value::Array(Arc::clone(&items))));
-                }
-                items
-            }
-            None => {
-                let items = map::items(map, &input, &surroundings)?;
-                if state.query_language == QueryLanguage::JsonPath {
-                    self.note(|inspection| inspection.after_items_path = Some(Value::Array(Arc::clone(&items))));
-                }
-                items
-            }
-        };
-        let limit = |name: &str, field: Option<&asl::NumberField>| {
-            field.map(|field| fields::number(name, field, &input, &surroundings, 0)).transpose()
-        };
-        let concurrency = limit("MaxConcurrency", map.max_concurrency.as_ref())?;
-        let count = limit("ToleratedFailureCount", map.tolerated_failure_count.as_ref())?;
-        let percentage = limit("ToleratedFailurePercentage", map.tolerated_failure_percentage.as_ref())?;
-        self.note(|inspection| {
-            inspection.max_concurrency = Some(concurrency.unwrap_or(0));
-            inspection.tolerated_failure_count = count;
-            inspection.tolerated_failure_percentage = percentage;
-        });
-        if map.item_selector.is_some() {
-            let mut selected = Vec::with_capacity(items.len());
-            for (index, item) in items.iter().enumerate() {
-                selected.push(self.iteration_input(id, state, index, item.clone())?);
-            }
-            self.note(|inspection| inspection.after_item_selector = Some(Value::array(selected)));
-        }
-        Ok(items.len())
     }
 }

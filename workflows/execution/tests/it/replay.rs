@@ -114,6 +114,68 @@ fn replay_rebuilds_the_live_state() {
     }
 }
 
+/// Two runs that go on for ever, one of them in a branch.
+const ENDLESS: &str = r#"{"StartAt": "P", "TimeoutSeconds": 60, "States": {"P": {"Type": "Parallel", "End": true, "Branches": [
+    {"StartAt": "S", "States": {"S": {"Type": "Map", "Label": "silent", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "G", "States": {"G": {"Type": "Pass", "End": true}}}}}},
+    {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 90, "End": true}}},
+    {"StartAt": "T", "States": {"T": {"Type": "Map", "Label": "mute", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "H", "States": {"H": {"Type": "Pass", "End": true}}}}}}]}}}"#;
+
+/// The last events of a history, without numbers.
+fn tail(history: &[String], count: usize) -> Vec<&str> {
+    history[history.len() - count..].iter().map(|line| line.split_once(' ').map_or("", |(_, kind)| kind)).collect()
+}
+
+#[test]
+fn who_stops_an_execution_stops_its_map_runs_even_through_a_crash() {
+    let definition = definition(ENDLESS);
+    let mut live = World::new(&definition, "[1]", Limits::default());
+    live.deliver(Input::Advance);
+    let before = live.journal.len();
+    let failure = Failure { error: Some("E".into()), cause: Some("enough".into()) };
+    live.deliver(Input::Stop(failure));
+    assert_eq!(live.execution.status(), Status::Aborted);
+    assert_eq!(tail(&live.history(), 3), ["MapRunAborted", "MapRunAborted", "ExecutionAborted"]);
+    for length in before + 1..=live.journal.len() {
+        let mut world = World::recovered(&definition, "[1]", Limits::default(), &live.journal[..length]);
+        world.deliver(Input::Advance);
+        assert_eq!((world.execution.status(), world.error()), (Status::Aborted, live.error()), "{length}");
+        assert_eq!(world.history(), live.history(), "after a crash at event {length}");
+    }
+    live.redrive();
+    assert_eq!(tail(&live.history(), 3), ["ExecutionRedriven", "MapRunRedriven", "MapRunRedriven"]);
+}
+
+#[test]
+fn an_execution_that_times_out_ends_its_map_runs() {
+    let definition = definition(ENDLESS);
+    let mut live = World::new(&definition, "[1]", Limits::default());
+    assert_eq!(live.run(), Status::TimedOut);
+    assert_eq!(tail(&live.history(), 3), ["MapRunAborted", "MapRunAborted", "ExecutionTimedOut"]);
+    for length in 0..=live.journal.len() {
+        let mut world = World::recovered(&definition, "[1]", Limits::default(), &live.journal[..length]);
+        assert_eq!(world.run(), Status::TimedOut, "after a crash at event {length}");
+        let history = world.history();
+        assert_eq!(tail(&history, 3), ["MapRunAborted", "MapRunAborted", "ExecutionTimedOut"], "{length}");
+    }
+}
+
+#[test]
+fn the_end_of_an_execution_has_room_in_its_history() {
+    let definition = definition(ENDLESS);
+    let mut live = World::new(&definition, "[1]", Limits::default());
+    live.deliver(Input::Advance);
+    let limits = Limits { history_events: live.execution.last_event_id() + 1, ..Limits::default() };
+    let mut live = World::new(&definition, "[1]", limits);
+    live.deliver(Input::Advance);
+    live.deliver(Input::Stop(Failure::default()));
+    assert_eq!(live.execution.status(), Status::Aborted);
+    assert_eq!(tail(&live.history(), 2), ["MapRunStarted", "ExecutionAborted"]);
+}
+
 /// One that fails in the middle of everything, and what it needs to succeed is mended before its redrive.
 const REDRIVEN: &str = r#"{"StartAt": "A", "TimeoutSeconds": 900, "States": {
     "A": {"Type": "Pass", "Result": {"n": [1, 2, 3, 4]}, "Next": "P"},

@@ -1,7 +1,5 @@
 //! One state by itself: what it gives, and what is seen on the way.
 
-use std::sync::Arc;
-
 use asl::{LONE_STATE, Value};
 use execution::{Env, Failure, Inspection, ItemsRead, Limits, Standing, Trial, TrialSetup, Verdict};
 
@@ -136,11 +134,46 @@ fn a_map_tolerates_what_it_says() {
     assert_eq!(verdict(&answered(EACH, failed(1), Ok("[]"))), succeeded("[]", None));
     let Verdict::Failed(failure) = verdict(&answered(EACH, failed(2), Ok("[]"))) else { panic!() };
     assert_eq!(failure.error.as_deref(), Some("States.ExceedToleratedFailureThreshold"));
-    let items = Some(ItemsRead { items: Arc::new(vec![Value::Null]), pointed: true });
-    let trial = begin(EACH, TrialSetup { items, ..setup("{}") });
-    assert_eq!(trial.standing(), Standing::Iterations(1));
+}
+
+const READ: &str = r#"{"Type": "Map", "End": true, "ItemReader": {"Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/x", "MaxItemsPath": "$.most"},
+        "Parameters": {"Bucket": "b", "Key.$": "$.key"}},
+    "ItemSelector": {"v.$": "$$.Map.Item"}, "ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"k.$": "$.key"}},
+    "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}"#;
+
+fn read(items: &[(Option<&str>, i64)]) -> Option<ItemsRead> {
+    let items = items.iter().map(|(key, item)| (key.map(Into::into), Value::from(*item))).collect();
+    Some(ItemsRead { items, pointed: true })
+}
+
+#[test]
+fn a_map_shows_what_its_reader_has_read() {
+    let items = read(&[(None, 7), (None, 8), (None, 9), (None, 10)]);
+    let trial = begin(READ, TrialSetup { items, ..setup(r#"{"key":"o","most":3}"#) });
+    assert_eq!(trial.standing(), Standing::Iterations(3));
     let seen = trial.inspection();
-    assert_eq!((seen.after_items_pointer, seen.after_items_path), (Some(value("[null]")), None));
+    assert_eq!((seen.after_items_pointer, seen.after_items_path), (Some(value("[7,8,9]")), None));
+    let selected = seen.after_item_selector.unwrap();
+    let first = r#"{"v":{"Index":0,"Value":7,"Source":"S3://b/o"}}"#;
+    assert_eq!(selected.as_array().unwrap()[0], value(first));
+    let batches = seen.after_item_batcher.unwrap();
+    let batches = batches.as_array().unwrap();
+    assert_eq!((batches.len(), batches[0].get("BatchInput")), (2, Some(&value(r#"{"k":"o"}"#))));
+    assert_eq!(batches[0].get("Items").unwrap().as_array().unwrap()[0], Value::from(first));
+    let items = read(&[(Some("a"), 7)]);
+    let seen = begin(READ, TrialSetup { items, ..setup(r#"{"key":"o","most":0}"#) }).inspection();
+    assert_eq!(seen.after_items_pointer, Some(value(r#"{"a":7}"#)));
+    let selected = r#"[{"v":{"Index":0,"Key":"a","Value":7,"Source":"S3://b/o"}}]"#;
+    assert_eq!(seen.after_item_selector, Some(value(selected)));
+}
+
+#[test]
+fn a_state_inside_a_map_has_an_item() {
+    let state = r#"{"Type": "Pass", "Parameters": {"i.$": "$$.Map.Item.Index"}, "End": true}"#;
+    let map_item = Some(value(r#"{"Index":0,"Value":"x"}"#));
+    assert_eq!(verdict(&begin(state, TrialSetup { map_item, ..setup("{}") })), succeeded(r#"{"i":0}"#, None));
 }
 
 #[test]

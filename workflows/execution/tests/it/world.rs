@@ -148,7 +148,7 @@ impl<'d> World<'d> {
             "broken" => self.deliver(Input::MapRunFailed { run, failure: failure("Broken", "not mended yet") }),
             "fail" => self.deliver(Input::MapRunFailed { run, failure: failure("Broken", "as told") }),
             "huge" => self.deliver(Input::MapRunSucceeded { run, output: None }),
-            "silent" => 0,
+            "silent" | "mute" => 0,
             other => panic!("no such behaviour: {other}"),
         };
     }

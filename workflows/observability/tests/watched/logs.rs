@@ -43,6 +43,7 @@ async fn logged(case: &Json) -> Vec<Json> {
         lambda_endpoint: None,
         clock: Clock::system(),
         limits: Limits::default(),
+        names: engine::Names::default(),
     };
     let engine = Engine::open_observed(config, vec![watching.observer()]).await.unwrap();
     let steps = case["steps"].as_array().unwrap();

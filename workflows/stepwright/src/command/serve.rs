@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use api::{Listener, Options, Server};
-use engine::Engine;
+use engine::{Engine, Names};
 use observability::Observability;
 use tracing_subscriber::EnvFilter;
 
@@ -94,8 +94,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     skip_idle: bool,
     /// A quota of AWS that is not kept here; may be repeated. `payload`: 262,144 bytes in one input, output or result.
-    /// `history`: 25,000 events in one execution. For tests: AWS keeps both.
-    #[arg(long, value_name = "payload|history", value_enum)]
+    /// `history`: 25,000 events in one execution. `names`: the signs that the name of a state machine, an execution or
+    /// an activity may not have; `:`, `/` and control characters stay refused. For tests: AWS keeps them all.
+    #[arg(long, value_name = "payload|history|names", value_enum)]
     without_limit: Vec<Quota>,
     #[command(flatten)]
     watch: watch::WatchArguments,
@@ -108,6 +109,7 @@ pub(crate) struct Arguments {
 enum Quota {
     Payload,
     History,
+    Names,
 }
 
 /// AWS's quotas, but for these.
@@ -117,9 +119,14 @@ fn limits(without: &[Quota]) -> execution::Limits {
         match quota {
             Quota::Payload => limits.payload_bytes = usize::MAX,
             Quota::History => limits.history_events = u64::MAX,
+            Quota::Names => {}
         }
     }
     limits
+}
+
+fn names(without: &[Quota]) -> Names {
+    if without.contains(&Quota::Names) { Names::Any } else { Names::AsOnAws }
 }
 
 /// Where service integrations go.
@@ -263,6 +270,7 @@ async fn open(
         lambda_endpoint: world.lambda_url(),
         clock: world.clock.clone(),
         limits: limits(&arguments.without_limit),
+        names: names(&arguments.without_limit),
     };
     let observers = watching.map(Observability::observer).into_iter().collect();
     let engine = Engine::open_observed(config, observers).await.map_err(could_not_start)?;
@@ -359,6 +367,8 @@ mod tests {
         assert_eq!((lifted.payload_bytes, lifted.history_events), (usize::MAX, 25_000));
         let both = given(&["--without-limit", "payload", "--without-limit", "history"]);
         assert_eq!(both.history_events, u64::MAX);
+        let named = |line: &[&str]| names(&arguments(line).without_limit);
+        assert_eq!((named(&[]), named(&["--without-limit", "names"])), (Names::AsOnAws, Names::Any));
     }
 
     #[test]

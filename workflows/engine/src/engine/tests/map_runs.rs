@@ -207,6 +207,8 @@ async fn stopping_the_parent_stops_the_run_and_its_children() {
     }
     let run = only_run(&engine, &arn);
     assert_eq!((run.status, run.executions.aborted, run.executions.running), (MapRunStatus::Aborted, 2, 0));
+    let kinds = kinds(&engine, &arn);
+    assert_eq!(kinds[kinds.len() - 3..], ["MapRunStarted", "MapRunAborted", "ExecutionAborted"]);
     assert!(children(&engine, &arn, None).iter().all(|child| child.status == Status::Aborted));
 }
 

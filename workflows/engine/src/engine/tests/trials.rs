@@ -92,7 +92,7 @@ async fn a_task_without_a_mock_is_performed() {
     let engine = open(None, &server.url, &clock).await;
     let function = INVOKE.replace("arn:aws:states:::lambda:invoke", "arn:aws:lambda:us-east-1:123456789012:function:f");
     let test = StateTest { role_arn: Some(ROLE.to_owned()), ..of(&function) };
-    let TestedState { verdict, inspection } = engine.test_state(test).await.unwrap();
+    let TestedState { verdict, inspection, .. } = engine.test_state(test).await.unwrap();
     assert_eq!(verdict, Verdict::Succeeded { output: Value::from(3_i64), next: None });
     assert_eq!(inspection.result, Some(Value::from(3_i64)));
     assert!(engine.list_executions(None, None).unwrap().is_empty());

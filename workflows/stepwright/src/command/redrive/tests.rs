@@ -81,6 +81,7 @@ impl World {
             lambda_endpoint: None,
             clock: Clock::system(),
             limits: execution::Limits::default(),
+            names: engine::Names::default(),
         })
         .await
         .unwrap();
