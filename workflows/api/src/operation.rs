@@ -2,6 +2,7 @@
 
 mod activity;
 mod alias;
+mod encryption;
 mod execution;
 mod execution_history;
 mod map_run;
@@ -14,14 +15,17 @@ mod version;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use engine::Engine;
+use listener::Keys;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
 use crate::fault::Fault;
 use crate::fields::{Fields, Text};
 use crate::gate::Gate;
+use crate::throttle::Buckets;
 
 /// What an operation works with.
 #[derive(Clone, Debug)]
@@ -31,6 +35,9 @@ pub(crate) struct Context {
     pub(crate) stopping: watch::Receiver<bool>,
     /// What requests that change something pass.
     pub(crate) gate: Gate,
+    /// What requests must be signed with, where they must.
+    pub(crate) keys: Option<Arc<Keys>>,
+    pub(crate) buckets: Arc<Buckets>,
 }
 
 impl Context {
@@ -113,7 +120,10 @@ pub(crate) async fn answer(context: &Context, name: &str, body: &Json) -> Result
             format!("'{name}' is no operation of AWS Step Functions; look at the header X-Amz-Target"),
         ));
     };
-    (operation.handler)(context, Fields::of(body)?).await
+    let fields = Fields::of(body)?;
+    context.buckets.take(&context.engine, name, body)?;
+    let _passage = context.gate.pass(name).await;
+    (operation.handler)(context, fields).await
 }
 
 /// A page of a listing, with the token of the next where there is one.

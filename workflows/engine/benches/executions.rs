@@ -55,6 +55,8 @@ async fn open(folder: Option<&Path>, clock: &Clock) -> Result<Engine, Failure> {
         clock: clock.clone(),
         // A Map of 10,000 items is longer than the history that AWS allows.
         limits: Limits { history_events: 1_000_000, ..Limits::default() },
+        quotas: engine::Quotas::default(),
+        signers: engine::aws::Signers::default(),
     };
     Ok(Engine::open(config).await?)
 }

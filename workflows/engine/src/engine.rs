@@ -18,6 +18,7 @@ use crate::description::{
 use crate::exception::Error;
 use crate::express::SyncExecution;
 use crate::idle::Idle;
+use crate::quota::Quotas;
 use crate::recovery;
 use crate::store::{StoreError, write};
 use crate::trial::{StateTest, TestedState};
@@ -39,6 +40,10 @@ pub struct Config {
     pub clock: Clock,
     /// Quotas of one execution.
     pub limits: Limits,
+    /// Quotas of the account.
+    pub quotas: Quotas,
+    /// What calls are signed with.
+    pub signers: aws::Signers,
 }
 
 /// Why an engine cannot be opened.
@@ -127,7 +132,7 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidName`, `InvalidArn`, `InvalidDefinition`, `StateMachineAlreadyExists`, `StateMachineDeleting`,
-    /// `StateMachineTypeNotSupported`, `TooManyTags`.
+    /// `StateMachineTypeNotSupported`, `TooManyTags`, `StateMachineLimitExceeded`.
     pub async fn create_state_machine(&self, new: NewStateMachine) -> Result<SavedStateMachine, Error> {
         let core = Arc::clone(&self.core);
         self.whole(async move { core.create_machine(new).await }).await
@@ -176,7 +181,7 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidArn`, `InvalidName`, `ValidationException`, `ExecutionAlreadyExists`, `StateMachineDoesNotExist`,
-    /// `StateMachineDeleting`.
+    /// `StateMachineDeleting`, `ExecutionLimitExceeded`.
     pub async fn start_execution(
         &self,
         machine_arn: &str,
@@ -212,7 +217,7 @@ impl Engine {
     /// again within 15 minutes answers the same redrive.
     ///
     /// # Errors
-    /// `InvalidArn`, `ExecutionDoesNotExist`, `ExecutionNotRedrivable`.
+    /// `InvalidArn`, `ExecutionDoesNotExist`, `ExecutionNotRedrivable`, `ExecutionLimitExceeded`.
     pub async fn redrive_execution(&self, arn: &str, token: Option<String>) -> Result<Millis, Error> {
         let (core, arn) = self.owned(arn);
         self.whole(async move { core.redrive(&arn, token.map(Arc::from)).await }).await
@@ -316,10 +321,23 @@ impl Engine {
     /// Creates an activity; the same name again answers the same activity, with the tags that it has.
     ///
     /// # Errors
-    /// `InvalidName`, `TooManyTags`.
+    /// `InvalidName`, `TooManyTags`, `ActivityLimitExceeded`, `ActivityAlreadyExists`.
     pub async fn create_activity(&self, name: &str, tags: Vec<Tag>) -> Result<Activity, Error> {
+        self.create_encrypted_activity(name, tags, None).await
+    }
+
+    /// Creates an activity with an encryption configuration, which it keeps.
+    ///
+    /// # Errors
+    /// As [`Engine::create_activity`]; `ActivityAlreadyExists` where one of this name has another.
+    pub async fn create_encrypted_activity(
+        &self,
+        name: &str,
+        tags: Vec<Tag>,
+        encryption: Option<Value>,
+    ) -> Result<Activity, Error> {
         let (core, name) = self.owned(name);
-        self.whole(async move { core.create_activity(&name, tags).await }).await
+        self.whole(async move { core.create_activity(&name, tags, encryption).await }).await
     }
 
     /// An activity by its ARN.
@@ -349,7 +367,7 @@ impl Engine {
     /// future gives the task to somebody else.
     ///
     /// # Errors
-    /// `InvalidArn`, `ActivityDoesNotExist`.
+    /// `InvalidArn`, `ActivityDoesNotExist`, `ActivityWorkerLimitExceeded`.
     pub async fn get_activity_task(
         &self,
         arn: &str,

@@ -24,6 +24,7 @@ mod items;
 mod lifecycle;
 mod machine;
 mod map_run;
+mod quota;
 mod recovery;
 mod redrive;
 mod registry;
@@ -48,9 +49,11 @@ pub use description::{
     StateMachineVersion, Tag, VariableReferences,
 };
 pub use engine::{Config, Engine, OpenError};
+pub use entropy::secret;
 pub use exception::Error;
 pub use express::{SyncExecution, billed};
 pub use idle::Idle;
+pub use quota::Quotas;
 pub use recovery::resumed_clock;
 pub use store::StoreError;
 pub use trial::{FieldValidation, Mock, StateConfiguration, StateTest, TestedState};

@@ -273,6 +273,8 @@ mod tests {
             lambda_endpoint: None,
             clock: Clock::manual(0),
             limits: execution::Limits::default(),
+            quotas: crate::Quotas::default(),
+            signers: crate::aws::Signers::default(),
         };
         assert!(check(&config).unwrap_err().to_string().starts_with("account: "));
     }

@@ -131,6 +131,7 @@ impl Core {
         if let Some(obstacle) = self.obstacle(&record, live.execution.last_event_id()) {
             return Err(Error::ExecutionNotRedrivable(obstacle));
         }
+        self.check_open_executions()?;
         let events = self.decide(&mut live, Input::Redrive);
         let Some(redriven) = events.first() else { return Err(deleting()) };
         let at = redriven.at;

@@ -143,7 +143,7 @@ where
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
             },
-            Ok(Ok(false)) if peer.ip().to_canonical().is_loopback() => self.http(stream).await,
+            Ok(Ok(false)) if is_here(&stream, peer) => self.http(stream).await,
             Ok(Ok(false)) => refuse_plain(stream).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a connection ended before it began"),
             Err(_) => tracing::debug!(%peer, "a connection sent nothing"),
@@ -177,6 +177,12 @@ where
             tracing::debug!(%error, "a connection ended early");
         }
     }
+}
+
+/// Whether the caller is on this machine: on loopback, or at the very address that it calls.
+fn is_here(stream: &TcpStream, peer: SocketAddr) -> bool {
+    let caller = peer.ip().to_canonical();
+    caller.is_loopback() || stream.local_addr().is_ok_and(|own| own.ip().to_canonical() == caller)
 }
 
 /// Whether the first byte is that of a TLS handshake; it stays to be read.

@@ -9,6 +9,7 @@ mod former;
 mod idle;
 mod machines;
 mod map_runs;
+mod quotas;
 mod redrives;
 mod tags;
 mod trials;
@@ -37,6 +38,8 @@ fn config(directory: Option<&Path>, url: &str, clock: &Clock) -> Config {
         lambda_endpoint: Some(url.to_owned()),
         clock: clock.clone(),
         limits: Limits::default(),
+        quotas: Quotas::default(),
+        signers: aws::Signers::default(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `stepwright serve`: the engine with its API, the Lambda host and the sandbox, in one process.
 
 mod idle;
+mod protection;
+mod quotas;
 mod ready;
 mod skipped;
 mod workers;
@@ -10,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use api::{Listener, Options, Server};
+use api::{Listener, Server};
 use engine::Engine;
 use tracing_subscriber::EnvFilter;
 
@@ -29,8 +31,8 @@ pub(crate) struct Arguments {
     /// after.
     #[arg(long, default_value_t = 8083)]
     port: u16,
-    /// Address to listen on. Anybody who reaches it may start and stop executions and, by creating functions, run any
-    /// program: there is no authentication.
+    /// Address to listen on. One that other machines reach needs --credentials: whoever may call may start and stop
+    /// executions and, by creating functions, run any program.
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
     /// Where state is kept; without it, in memory, and gone when the server stops.
@@ -95,6 +97,12 @@ pub(crate) struct Arguments {
     /// `history`: 25,000 events in one execution. For tests: AWS keeps both.
     #[arg(long, value_name = "payload|history", value_enum)]
     without_limit: Vec<Quota>,
+    /// A quota of the account that is not AWS's; may be repeated: how many state machines, activities, open executions
+    /// and waiting workers of one activity (pollers) there may be.
+    #[arg(long, value_name = "state-machines|activities|open-executions|pollers=N", value_parser = quotas::parse)]
+    quota: Vec<quotas::Given>,
+    #[command(flatten)]
+    protection: protection::Options,
     #[command(flatten)]
     clock: ClockOptions,
 }
@@ -183,13 +191,14 @@ impl Arguments {
 pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Failure> {
     log();
     arguments.check()?;
+    let protection = arguments.protection.read(arguments.listen, &arguments.region, &arguments.aws_endpoint)?;
     let stack = stack::read(arguments.stack.as_deref())?;
     let sources = definitions::find(arguments.definitions.as_deref())?;
     let resolved = resolve(&arguments, &stack, &sources)?;
     // Listening comes first: functions are told where the API is, and callers wait rather than being refused.
-    let options = Options::on(SocketAddr::new(arguments.listen, arguments.port));
-    let listener = Listener::bind(options).await.map_err(could_not_start)?;
-    let world = World::start(&arguments, &stack, listener.address()).await?;
+    let address = SocketAddr::new(arguments.listen, arguments.port);
+    let listener = Listener::bind(protection.api(address)).await.map_err(could_not_start)?;
+    let world = World::start(&arguments, protection, &stack, listener.address()).await?;
     match open(&arguments, &world, &stack, resolved).await {
         Ok((engine, deployed)) => {
             let server = listener.serve(engine.clone());
@@ -249,6 +258,8 @@ async fn open(
         lambda_endpoint: world.lambda_url(),
         clock: world.clock.clone(),
         limits: limits(&arguments.without_limit),
+        quotas: quotas::of(&arguments.quota),
+        signers: world.protection.signers(&arguments.aws_endpoint),
     };
     let engine = Engine::open(config).await.map_err(could_not_start)?;
     match equip(&engine, stack, definitions).await {

@@ -81,6 +81,8 @@ impl World {
             lambda_endpoint: None,
             clock: Clock::system(),
             limits: execution::Limits::default(),
+            quotas: engine::Quotas::default(),
+            signers: engine::aws::Signers::default(),
         })
         .await
         .unwrap();

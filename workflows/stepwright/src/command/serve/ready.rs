@@ -23,7 +23,7 @@ pub(super) fn announce(
     workers: Option<&Workers>,
 ) {
     let facts = Facts {
-        api: format!("http://{}", reachable(api)),
+        api: format!("{}://{}", world.protection.scheme(), reachable(api)),
         lambda: world.lambda_url(),
         aws: world.aws_url(),
         sandbox: world.sandbox_url(),
