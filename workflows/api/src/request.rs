@@ -80,7 +80,7 @@ async fn operate(context: &Context, name: &str, head: &Parts, body: &[u8]) -> Re
     } else {
         serde_json::from_slice(body).map_err(|error| Fault::shape(format!("the body is not JSON: {error}")))?
     };
-    operation::answer(context, name, &body).await
+    operation::answer(context, name, body).await
 }
 
 /// Who may ask: where there are keys, who signs with one of them; else every program, but no web page. Browsers say

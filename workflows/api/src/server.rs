@@ -8,11 +8,11 @@ use std::time::Duration;
 use engine::Engine;
 use listener::Keys;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::gate::Gate;
-use crate::operation::Context;
+use crate::operation::{Context, DEFINITIONS};
 use crate::request;
 use crate::throttle::{Buckets, Throttle};
 
@@ -86,8 +86,9 @@ impl Listener {
         let (stopping, watching) = watch::channel(false);
         let requests = Arc::new(AtomicU64::new(0));
         let gate = Gate::default();
+        let definitions = Arc::new(Semaphore::new(DEFINITIONS));
         let buckets = Arc::new(Buckets::new(throttle));
-        let context = Context { engine, stopping: watching.clone(), gate: gate.clone(), keys, buckets };
+        let context = Context { engine, stopping: watching.clone(), gate: gate.clone(), keys, buckets, definitions };
         let counted = Arc::clone(&requests);
         let handler = move |request| {
             let context = context.clone();

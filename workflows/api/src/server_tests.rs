@@ -323,18 +323,19 @@ async fn a_held_poll_is_answered_when_the_server_stops() {
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
 
+fn within(connections: listener::Options) -> Options {
+    Options { connections, ..Options::on((Ipv4Addr::LOCALHOST, 0).into()) }
+}
+
 #[tokio::test]
-async fn connections_beyond_the_bound_wait_for_a_place() {
-    let options = Options { connections: 1, ..Options::on((Ipv4Addr::LOCALHOST, 0).into()) };
+async fn a_connection_beyond_the_bound_takes_the_place_of_an_idle_one() {
+    let options = within(listener::Options { connections: 1, ..listener::Options::default() });
     let server = Server::start(engine(Clock::manual(NOW)).await, options).await.unwrap();
     let mut first = Connection::open(&server).await;
     first.done("ListActivities", json!({})).await;
     let mut second = Connection::open(&server).await;
-    let waiting = tokio::spawn(async move { second.done("ListActivities", json!({})).await });
-    first.done("ListActivities", json!({})).await;
-    assert!(!waiting.is_finished());
-    drop(first);
-    assert_eq!(waiting.await.unwrap(), json!({ "activities": [] }));
+    assert_eq!(second.done("ListActivities", json!({})).await, json!({ "activities": [] }));
+    assert!(first.sender.ready().await.is_err(), "the first has gone");
     server.stop().await;
 }
 
@@ -378,7 +379,8 @@ async fn hostile_bodies_are_refused_by_name_on_a_connection_that_goes_on() {
 
 #[tokio::test]
 async fn idle_and_slow_connections_harm_nobody_and_are_closed_in_time() {
-    let options = Options { head_time: Duration::from_millis(500), ..Options::on((Ipv4Addr::LOCALHOST, 0).into()) };
+    let head_time = Duration::from_millis(500);
+    let options = within(listener::Options { head_time, ..listener::Options::default() });
     let server = Server::start(engine(Clock::manual(NOW)).await, options).await.unwrap();
     let mut others = Vec::new();
     for number in 0..200 {
