@@ -1,6 +1,7 @@
 //! Third-party services that tests run against: installed from their package registries where that is permitted,
 //! started on free loopback ports.
 
+pub(crate) mod botocore;
 pub(crate) mod moto;
 pub(crate) mod postgres;
 pub(crate) mod redis;

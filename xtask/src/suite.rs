@@ -6,6 +6,7 @@ use std::process::Stdio;
 use clap::Args;
 
 use crate::failure::Failure;
+use crate::service::botocore::Botocore;
 use crate::service::moto::{self, Moto};
 use crate::service::postgres::{self, Postgres};
 use crate::service::redis::{self, Redis};
@@ -31,8 +32,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     if options.fast {
         steps.note("without the end-to-end tests (--fast)");
     }
-    let built = options.fast || steps.run("programs", || workspace::build(root).map(drop)).is_some();
-    if built {
+    let programs = if options.fast { None } else { steps.run("programs", || workspace::build(root)) };
+    if let Some(stepwright) = programs.as_ref().and_then(|programs| programs.get("stepwright")) {
+        walk(root, stepwright, &mut steps);
+    }
+    if options.fast || programs.is_some() {
         steps.run("doc tests", || {
             process::run(process::cargo(root, &["test", "--workspace", "--doc", "--quiet"]), "cargo test --doc")
         });
@@ -50,6 +54,22 @@ fn check(root: &Path, steps: &mut Steps) {
         let arguments = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
         process::run(process::cargo(root, &arguments), "cargo clippy")
     });
+}
+
+/// Every operation of the API, walked by a client that nobody here wrote.
+fn walk(root: &Path, stepwright: &Path, steps: &mut Steps) {
+    let botocore = steps.run("botocore", || Botocore::install(root, &workspace::target(root)?.join("botocore")));
+    match botocore.flatten() {
+        Some(botocore) => {
+            if let Some(Some(left_out)) = steps.run("the API walked by botocore", || botocore.walk(stepwright)) {
+                steps.note(left_out);
+            }
+        }
+        None => steps.note(
+            "the API was not walked by botocore: it is not in target/botocore, and installing it needs python3 and no \
+             STEPWRIGHT_NO_INSTALL",
+        ),
+    }
 }
 
 fn print(line: String) {

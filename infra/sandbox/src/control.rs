@@ -200,6 +200,11 @@ fn answer(status: u16, value: &Value) -> Response<Full<Bytes>> {
         .unwrap_or_default()
 }
 
+/// A request without a good signature, in a shape that most SDKs read the reason from.
+pub(crate) fn unsigned(refused: &listener::Refused) -> Response<Full<Bytes>> {
+    answer(403, &json!({ "__type": refused.code, "message": refused.message }))
+}
+
 /// A control request that is refused, and why.
 pub(crate) fn refused(status: u16, problem: &str) -> Response<Full<Bytes>> {
     answer(status, &json!({ "error": problem }))

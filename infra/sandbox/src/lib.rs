@@ -19,6 +19,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use listener::{Key, Keys};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -65,6 +66,17 @@ pub struct Config {
     pub lambda_endpoint: Option<String>,
     /// Base URL of the Step Functions API that rules start executions at; `None`: events are only kept.
     pub sfn_endpoint: Option<String>,
+    /// Who may call; `None`: anybody, with any credentials.
+    pub access: Option<Access>,
+}
+
+/// Who may call a sandbox, and as whom it calls.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Access {
+    /// What requests must be signed with, those to the control endpoints too.
+    pub keys: Arc<Keys>,
+    /// What the sandbox signs its own requests with.
+    pub own: Key,
 }
 
 impl Default for Config {
@@ -85,6 +97,7 @@ impl Default for Config {
             traffic_port: 0,
             lambda_endpoint: None,
             sfn_endpoint: None,
+            access: None,
         }
     }
 }

@@ -75,6 +75,7 @@ impl Arguments {
             traffic_port: self.traffic_port,
             lambda_endpoint: self.lambda_endpoint,
             sfn_endpoint: self.sfn_endpoint,
+            access: None,
         }
     }
 }

@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{HOST, HeaderValue};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use listener::Scope;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -95,7 +97,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut queue: Queue, mut stopped: watc
 }
 
 async fn send(shared: Arc<Shared>, client: Client<HttpConnector, Full<Bytes>>, number: u64, command: Command) {
-    let answered = tokio::time::timeout(PATIENCE, perform(&shared.mailbox.endpoints(), &client, command)).await;
+    let answered = tokio::time::timeout(PATIENCE, perform(&shared, &client, command)).await;
     let reply = match answered {
         Ok(Ok(answer)) => Reply::Answer(answer),
         Ok(Err(problem)) => Reply::Failed(problem),
@@ -109,11 +111,18 @@ async fn send(shared: Arc<Shared>, client: Client<HttpConnector, Full<Bytes>>, n
 }
 
 async fn perform(
-    endpoints: &Endpoints,
+    shared: &Shared,
     client: &Client<HttpConnector, Full<Bytes>>,
     command: Command,
 ) -> Result<Value, String> {
-    let request = request(endpoints, command)?;
+    let service = if matches!(command, Command::Invoke { .. }) { "lambda" } else { "states" };
+    let mut request = request(&shared.mailbox.endpoints(), command)?;
+    if let Some(access) = &shared.access {
+        let host = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+        request.headers_mut().extend(host.map(|host| (HOST, host)));
+        access.own.sign(&mut request, Scope { region: &shared.region, service: Some(service) });
+    }
+    let request = request.map(Full::new);
     let target = request.uri().to_string();
     let response = client.request(request).await.map_err(|error| format!("{target}: {error}"))?;
     let (head, body) = response.into_parts();
@@ -126,7 +135,7 @@ async fn perform(
     Ok(serde_json::from_slice(&body).unwrap_or(Value::Null))
 }
 
-fn request(endpoints: &Endpoints, command: Command) -> Result<Request<Full<Bytes>>, String> {
+fn request(endpoints: &Endpoints, command: Command) -> Result<Request<Bytes>, String> {
     let (uri, headers, body) = match command {
         Command::Invoke { function, payload, event } => {
             let base = endpoints.lambda.as_deref();
@@ -147,5 +156,5 @@ fn request(endpoints: &Endpoints, command: Command) -> Result<Request<Full<Bytes
     for (name, value) in headers {
         builder = builder.header(name, value);
     }
-    builder.body(Full::new(Bytes::from(body))).map_err(|error| format!("the endpoint is not valid: {error}"))
+    builder.body(Bytes::from(body)).map_err(|error| format!("the endpoint is not valid: {error}"))
 }

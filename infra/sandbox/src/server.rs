@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use listener::Scope;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -20,7 +21,7 @@ use crate::sender::{Endpoints, Mailbox, Queue};
 use crate::service::{self, Failure, Service};
 use crate::wire::{self, Node, Request};
 use crate::world::{LISTENERS, Place, World};
-use crate::{Config, Error, control};
+use crate::{Access, Config, Error, control};
 
 /// The largest request body, bytes.
 const MAXIMUM_BODY: usize = 8 * 1024 * 1024;
@@ -39,6 +40,9 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// Where the world's commands go.
     pub(crate) mailbox: Mailbox,
+    /// Who may call, and as whom the sandbox calls.
+    pub(crate) access: Option<Access>,
+    pub(crate) region: String,
     state: Mutex<State>,
 }
 
@@ -75,7 +79,8 @@ impl Shared {
         let state = State { world, calls: Log::default(), faults: Waiting::default(), touched_ms: i64::MIN };
         let endpoints = Endpoints { lambda: config.lambda_endpoint.clone(), sfn: config.sfn_endpoint.clone() };
         let (mailbox, queue) = Mailbox::new(endpoints);
-        (Self { clock, mailbox, state: Mutex::new(state) }, queue)
+        let (access, region) = (config.access.clone(), config.region.clone());
+        (Self { clock, mailbox, access, region, state: Mutex::new(state) }, queue)
     }
 
     /// The state as it is, without letting time pass.
@@ -198,6 +203,12 @@ async fn handle(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result
         Ok(collected) => collected.to_bytes(),
         Err(error) => return Ok(control::refused(413, &format!("body: {error}; at most 8 MiB are read"))),
     };
+    if let Some(access) = &shared.access {
+        let scope = Scope { region: &shared.region, service: None };
+        if let Err(refused) = access.keys.check(&parts, &body, scope) {
+            return Ok(control::unsigned(&refused));
+        }
+    }
     if parts.method != http::Method::GET {
         shared.touch();
     }

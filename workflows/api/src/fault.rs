@@ -35,9 +35,15 @@ impl Fault {
     pub fn wire_type(&self) -> String {
         let family = match &*self.code {
             "ValidationException" => "com.amazon.coral.validate",
+            "ThrottlingException" => "com.amazon.coral.availability",
             "SerializationException" | "UnknownOperationException" | "InternalFailure" | "ServiceUnavailable" => {
                 "com.amazon.coral.service"
             }
+            "MissingAuthenticationTokenException"
+            | "IncompleteSignatureException"
+            | "UnrecognizedClientException"
+            | "InvalidSignatureException"
+            | "AccessDeniedException" => "com.amazon.coral.service",
             _ => "com.amazonaws.swf.service.v2.model",
         };
         format!("{family}#{}", self.code)

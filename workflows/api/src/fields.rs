@@ -27,17 +27,28 @@ pub(crate) struct Text {
     length: RangeInclusive<usize>,
     /// A sensitive value is not repeated in a message.
     sensitive: bool,
+    /// The pattern as the model has it, and whether a character is none of it.
+    pattern: Option<(&'static str, fn(char) -> bool)>,
 }
 
 impl Text {
     /// `length` characters.
     pub(crate) const fn of(length: RangeInclusive<usize>) -> Self {
-        Self { length, sensitive: false }
+        Self { length, sensitive: false, pattern: None }
+    }
+
+    /// `length` characters, of which none is one that `forbidden` names; `pattern` is how the model says it.
+    pub(crate) const fn matching(
+        length: RangeInclusive<usize>,
+        pattern: &'static str,
+        forbidden: fn(char) -> bool,
+    ) -> Self {
+        Self { length, sensitive: false, pattern: Some((pattern, forbidden)) }
     }
 
     /// `length` characters that no message repeats.
     pub(crate) const fn sensitive(length: RangeInclusive<usize>) -> Self {
-        Self { length, sensitive: true }
+        Self { length, sensitive: true, pattern: None }
     }
 }
 
@@ -57,12 +68,16 @@ pub(crate) const CAUSE: Text = Text::sensitive(0..=32_768);
 pub(crate) const VERSION_DESCRIPTION: Text = Text::sensitive(0..=256);
 /// `LongArn`: 1 to 2,000 characters.
 pub(crate) const LONG_ARN: Text = Text::of(1..=2000);
-/// `ClientToken`: 1 to 64 characters.
-pub(crate) const CLIENT_TOKEN: Text = Text::of(1..=64);
+/// `ClientToken`: 1 to 64 visible characters of ASCII.
+pub(crate) const CLIENT_TOKEN: Text = Text::matching(1..=64, "[!-~]+", |character| !character.is_ascii_graphic());
+/// `TraceHeader`: at most 256 characters of ASCII.
+pub(crate) const TRACE_HEADER: Text = Text::matching(0..=256, r"\p{ASCII}*", |character| !character.is_ascii());
+/// `KmsKeyId`: 1 to 2,048 characters.
+pub(crate) const KMS_KEY_ID: Text = Text::of(1..=2048);
 /// `TestStateStateName`: 1 to 80 characters.
 pub(crate) const STATE_NAME: Text = Text::sensitive(1..=80);
 /// `TaskToken`: 1 to 2,048 characters.
-pub(crate) const TASK_TOKEN: Text = Text::of(1..=2048);
+pub(crate) const TASK_TOKEN: Text = Text::sensitive(1..=2048);
 
 impl<'a> Fields<'a> {
     /// The fields of `body`, which must be an object.
@@ -108,6 +123,12 @@ impl<'a> Fields<'a> {
     }
 
     fn measure(&mut self, name: &str, value: &str, text: &Text) {
+        if let Some((pattern, forbidden)) = text.pattern
+            && value.chars().any(forbidden)
+        {
+            let constraint = format!("Member must satisfy regular expression pattern: {pattern}");
+            self.broken(&format!("Value '{value}'"), name, &constraint);
+        }
         let length = value.chars().count();
         let bound = if length > *text.length.end() {
             format!("less than or equal to {}", text.length.end())

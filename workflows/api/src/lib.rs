@@ -12,7 +12,9 @@ pub mod operation;
 mod page;
 mod request;
 mod server;
+mod throttle;
 
 pub use fault::Fault;
 pub use gate::{Closed, Gate};
 pub use server::{Listener, Options, Server, StartError};
+pub use throttle::{Bucket, Throttle};

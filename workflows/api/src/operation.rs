@@ -2,6 +2,7 @@
 
 mod activity;
 mod alias;
+mod encryption;
 mod execution;
 mod execution_history;
 mod map_run;
@@ -14,14 +15,18 @@ mod version;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use engine::Engine;
+use listener::Keys;
 use serde_json::{Value as Json, json};
-use tokio::sync::watch;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
 
 use crate::fault::Fault;
 use crate::fields::{Fields, Text};
 use crate::gate::Gate;
+use crate::throttle::Buckets;
 
 /// What an operation works with.
 #[derive(Clone, Debug)]
@@ -31,6 +36,11 @@ pub(crate) struct Context {
     pub(crate) stopping: watch::Receiver<bool>,
     /// What requests that change something pass.
     pub(crate) gate: Gate,
+    /// What requests must be signed with, where they must.
+    pub(crate) keys: Option<Arc<Keys>>,
+    pub(crate) buckets: Arc<Buckets>,
+    /// Room for those that read a definition.
+    pub(crate) definitions: Arc<Semaphore>,
 }
 
 impl Context {
@@ -105,15 +115,43 @@ pub const OPERATIONS: [Operation; 37] = [
     Operation::new("ValidateStateMachineDefinition", |context, fields| Box::pin(validation::validate(context, fields))),
 ];
 
+/// How many definitions are read at once.
+pub(crate) const DEFINITIONS: usize = 2;
+/// Operations that read a definition: a megabyte of it can take minutes.
+const READ_DEFINITIONS: [&str; 3] = ["CreateStateMachine", "UpdateStateMachine", "ValidateStateMachineDefinition"];
+
 /// Answers `body` as a request of the operation `name`.
-pub(crate) async fn answer(context: &Context, name: &str, body: &Json) -> Result<Json, Fault> {
+pub(crate) async fn answer(context: &Context, name: &str, body: Json) -> Result<Json, Fault> {
     let Some(operation) = OPERATIONS.iter().find(|operation| operation.name == name) else {
         return Err(Fault::caller(
             "UnknownOperationException",
             format!("'{name}' is no operation of AWS Step Functions; look at the header X-Amz-Target"),
         ));
     };
-    (operation.handler)(context, Fields::of(body)?).await
+    let fields = Fields::of(&body)?;
+    context.buckets.take(&context.engine, name, &body)?;
+    if READ_DEFINITIONS.contains(&name) || name == "TestState" {
+        return aside(context, *operation, body).await;
+    }
+    let _passage = context.gate.pass(name).await;
+    (operation.handler)(context, fields).await
+}
+
+/// Answers on a thread of its own, since the operation reads a definition, and nobody else is to wait for that. Few do so
+/// at once; TestState may call services, and waits for none of them.
+async fn aside(context: &Context, operation: Operation, body: Json) -> Result<Json, Fault> {
+    let limited = operation.name != "TestState";
+    let place = if limited { Arc::clone(&context.definitions).acquire_owned().await.ok() } else { None };
+    let passage = context.gate.pass(operation.name).await;
+    let (context, runtime) = (context.clone(), Handle::current());
+    let work = move || {
+        let answer = runtime.block_on(async { (operation.handler)(&context, Fields::of(&body)?).await });
+        drop((passage, place));
+        answer
+    };
+    let message = "the operation came to an unexpected end";
+    let broken = |_| Err(Fault { status: 500, ..Fault::caller("InternalFailure", message) });
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(broken)
 }
 
 /// A page of a listing, with the token of the next where there is one.

@@ -1,11 +1,14 @@
-//! Paging: opaque tokens that are only good for the listing that gave them.
+//! Paging: opaque tokens that are only good for the listing that gave them, and for a day.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use execution::Millis;
 
 use crate::fault::Fault;
 use crate::fields::{Fields, Text};
 
+/// How long a token is good for: 24 hours, of the engine's time.
+const GOOD_FOR: Millis = 24 * 60 * 60 * 1000;
 /// Items of a page where the request does not say.
 const DEFAULT_ITEMS: usize = 100;
 
@@ -18,6 +21,8 @@ pub(crate) struct Page {
     items: usize,
     /// What the token is good for: the operation with the arguments that choose its items.
     scope: String,
+    /// When it is asked for.
+    now: Millis,
 }
 
 /// The last item of the page before.
@@ -27,23 +32,25 @@ struct Cursor {
     index: usize,
     /// What names it, so that items which came or went before it neither hide nor repeat one.
     key: String,
+    /// When its page was given.
+    given: Millis,
 }
 
 impl Page {
     /// Reads `maxResults` (0 to 1,000, 0 means 100) and `nextToken` (at most `longest` characters); refuses the request
     /// where any of its fields read so far is bad. `scope` says what the token must be good for.
-    pub(crate) fn read(fields: &mut Fields<'_>, longest: usize, scope: String) -> Result<Self, Fault> {
+    pub(crate) fn read(fields: &mut Fields<'_>, longest: usize, scope: String, now: Millis) -> Result<Self, Fault> {
         let items = fields.number("maxResults", &(0..=1000)).and_then(|items| usize::try_from(items).ok());
         let token = fields.optional("nextToken", &Text::of(1..=longest));
         fields.check()?;
         let after = match token {
             None => None,
-            Some(token) => Some(
-                Cursor::read(token, &scope)
-                    .ok_or_else(|| Fault::caller("InvalidToken", "Invalid Token: 'Invalid token'"))?,
-            ),
+            Some(token) => {
+                let cursor = Cursor::read(token, &scope).filter(|cursor| cursor.is_good(now));
+                Some(cursor.ok_or_else(|| Fault::caller("InvalidToken", "Invalid Token: 'Invalid token'"))?)
+            }
         };
-        Ok(Self { after, items: items.filter(|items| *items > 0).unwrap_or(DEFAULT_ITEMS), scope })
+        Ok(Self { after, items: items.filter(|items| *items > 0).unwrap_or(DEFAULT_ITEMS), scope, now })
     }
 
     /// The page's part of `all`, and the token of the page after it, where there is one. `key` names an item.
@@ -52,7 +59,7 @@ impl Page {
         let end = start.saturating_add(self.items).min(all.len());
         let items = &all[start..end];
         let next = items.last().filter(|_| end < all.len());
-        (items, next.map(|last| Cursor { index: end - 1, key: key(last) }.token(&self.scope)))
+        (items, next.map(|last| Cursor { index: end - 1, key: key(last), given: self.now }.token(&self.scope)))
     }
 
     /// Items that the page has at most.
@@ -67,7 +74,7 @@ impl Page {
 
     /// The token of the page after `position`.
     pub(crate) fn after(&self, position: u64) -> String {
-        Cursor { index: 0, key: position.to_string() }.token(&self.scope)
+        Cursor { index: 0, key: position.to_string(), given: self.now }.token(&self.scope)
     }
 }
 
@@ -82,6 +89,7 @@ impl Cursor {
     fn token(&self, scope: &str) -> String {
         let mut bytes = self.seal(scope).to_be_bytes().to_vec();
         bytes.extend((self.index as u64).to_be_bytes());
+        bytes.extend(self.given.to_be_bytes());
         bytes.extend(self.key.bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -91,13 +99,19 @@ impl Cursor {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let seal = u64::from_be_bytes(bytes.get(..8)?.try_into().ok()?);
         let index = u64::from_be_bytes(bytes.get(8..16)?.try_into().ok()?);
-        let key = String::from_utf8(bytes.get(16..)?.to_vec()).ok()?;
-        let cursor = Self { index: usize::try_from(index).ok()?, key };
+        let given = Millis::from_be_bytes(bytes.get(16..24)?.try_into().ok()?);
+        let key = String::from_utf8(bytes.get(24..)?.to_vec()).ok()?;
+        let cursor = Self { index: usize::try_from(index).ok()?, key, given };
         (seal == cursor.seal(scope)).then_some(cursor)
     }
 
     fn seal(&self, scope: &str) -> u64 {
-        fingerprint(&format!("{scope}\n{}\n{}", self.index, self.key))
+        fingerprint(&format!("{scope}\n{}\n{}\n{}", self.index, self.given, self.key))
+    }
+
+    /// Whether it is not too old.
+    const fn is_good(&self, now: Millis) -> bool {
+        now.saturating_sub(self.given) <= GOOD_FOR
     }
 }
 
@@ -114,7 +128,11 @@ mod tests {
     use super::*;
 
     fn page(body: &serde_json::Value, scope: &str) -> Result<Page, Fault> {
-        Page::read(&mut Fields::of(body).unwrap(), 1024, scope.to_owned())
+        page_at(body, scope, 0)
+    }
+
+    fn page_at(body: &serde_json::Value, scope: &str, now: Millis) -> Result<Page, Fault> {
+        Page::read(&mut Fields::of(body).unwrap(), 1024, scope.to_owned(), now)
     }
 
     fn name(number: &usize) -> String {
@@ -172,6 +190,15 @@ mod tests {
         ] {
             assert_eq!(page(&body, scope).unwrap_err().code, "InvalidToken");
         }
+    }
+
+    #[test]
+    fn a_token_is_good_for_a_day_of_the_engines_time() {
+        let (_, next) = page_at(&json!({"maxResults": 1}), "a", 5000).unwrap().cut(&[1, 2], name);
+        let body = json!({"nextToken": next.unwrap()});
+        assert_eq!(page_at(&body, "a", 5000 + GOOD_FOR).unwrap().cut(&[1, 2], name).0, [2]);
+        let refused = page_at(&body, "a", 5001 + GOOD_FOR).unwrap_err();
+        assert_eq!((&*refused.code, &*refused.message), ("InvalidToken", "Invalid Token: 'Invalid token'"));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! One HTTP request: its head and body are checked, its operation is answered, its answer is written.
 
-use std::time::Duration;
-
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue, ORIGIN};
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::body::Body;
+use listener::{Scope, Unread};
 use serde_json::Value as Json;
 
 use crate::fault::Fault;
@@ -14,10 +14,8 @@ use crate::operation::{self, Context};
 
 /// Bytes of a request's body: AWS's 1 MiB and a margin for the escapes in a definition of that size.
 const BODY_BYTES: usize = (1 << 20) + (1 << 18);
-/// Bytes that are read of a body that is too large, before its connection is closed.
-const DISCARDED_BYTES: usize = 32 << 20;
-/// How long a body may take to come.
-const BODY_TIME: Duration = Duration::from_secs(30);
+/// The service's name in signatures.
+const SIGNING_NAME: &str = "states";
 const WIRE: &str = "application/x-amz-json-1.0";
 const TARGET: &str = "x-amz-target";
 const TRACE: &str = "x-amzn-trace-id";
@@ -32,8 +30,11 @@ where
 {
     let (name, result) = match target(&request) {
         Ok(name) => {
-            let trace = trace(&request);
-            let result = operate(context, &name, request.into_body(), trace).await;
+            let (head, body) = request.into_parts();
+            let result = match received(&head, body).await {
+                Ok(body) => operate(context, &name, &head, &body).await,
+                Err(fault) => Err(fault),
+            };
             (name, result)
         }
         Err(fault) => (String::new(), Err(fault)),
@@ -76,70 +77,57 @@ fn target<B>(request: &Request<B>) -> Result<String, Fault> {
 }
 
 /// The X-Ray header, where the request has one that the API takes.
-fn trace<B>(request: &Request<B>) -> Option<String> {
-    let header = request.headers().get(TRACE)?.to_str().ok()?;
-    (header.len() <= 256).then(|| header.to_owned())
+fn trace(head: &Parts) -> Option<&str> {
+    let header = head.headers.get(TRACE)?.to_str().ok()?;
+    (header.len() <= 256).then_some(header)
 }
 
-async fn operate<B>(context: &Context, name: &str, body: B, trace: Option<String>) -> Result<Json, Fault>
-where
-    B: Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let _passage = context.gate.pass(name).await;
-    let body = receive(body).await?;
+async fn operate(context: &Context, name: &str, head: &Parts, body: &[u8]) -> Result<Json, Fault> {
+    authenticate(context, head, body)?;
     let mut body: Json = if body.is_empty() {
         Json::Object(serde_json::Map::new())
     } else {
-        serde_json::from_slice(&body).map_err(|error| Fault::shape(format!("the body is not JSON: {error}")))?
+        serde_json::from_slice(body).map_err(|error| Fault::shape(format!("the body is not JSON: {error}")))?
     };
     // As on AWS, the request's header goes before the member of its body.
-    if let (Some(trace), true, Some(members)) = (trace, STARTS.contains(&name), body.as_object_mut()) {
+    if let (Some(trace), true, Some(members)) = (trace(head), STARTS.contains(&name), body.as_object_mut()) {
         members.insert("traceHeader".to_owned(), trace.into());
     }
-    operation::answer(context, name, &body).await
+    operation::answer(context, name, body).await
 }
 
-async fn receive<B>(body: B) -> Result<Bytes, Fault>
-where
-    B: Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    match tokio::time::timeout(BODY_TIME, read(body)).await {
-        Ok(Ok(Some(body))) => Ok(body),
-        Ok(Ok(None)) => {
-            let message = format!("the body is larger than the {BODY_BYTES} bytes a request may have");
-            Err(Fault { status: 413, ..Fault::shape(message) })
-        }
-        Ok(Err(error)) => Err(Fault::shape(format!("the body did not come whole: {error}"))),
-        Err(_) => {
-            let message = format!("the body did not come within {} seconds", BODY_TIME.as_secs());
-            Err(Fault { status: 408, ..Fault::shape(message) })
-        }
-    }
-}
-
-/// The whole body; `None` where it is too large. Most clients read no answer before they have sent everything: so what
-/// is too much is read and let go, up to a bound.
-async fn read<B>(body: B) -> Result<Option<Bytes>, Box<dyn std::error::Error + Send + Sync>>
-where
-    B: Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let (mut body, mut kept, mut received) = (std::pin::pin!(body), BytesMut::new(), 0_usize);
-    while let Some(frame) = body.frame().await {
-        let Ok(mut data) = frame.map_err(Into::into)?.into_data() else { continue };
-        received = received.saturating_add(data.remaining());
-        if received > DISCARDED_BYTES {
-            break;
-        }
-        if received > BODY_BYTES {
-            kept = BytesMut::new();
+/// Who may ask: where there are keys, who signs with one of them; else every program, but no web page. Browsers say
+/// where a request comes from, and a page must not start workflows here because a person looks at it.
+fn authenticate(context: &Context, head: &Parts, body: &[u8]) -> Result<(), Fault> {
+    let Some(keys) = &context.keys else {
+        return if head.headers.contains_key(ORIGIN) {
+            let message =
+                "requests of web pages are not answered; call the API from a program, without an Origin header";
+            Err(Fault::caller("AccessDeniedException", message))
         } else {
-            kept.put(&mut data);
+            Ok(())
+        };
+    };
+    let scope = Scope { region: &context.engine.config().region, service: Some(SIGNING_NAME) };
+    keys.check(head, body, scope).map_err(|refused| Fault::caller(refused.code, refused.message))
+}
+
+async fn received<B>(head: &Parts, body: B) -> Result<Bytes, Fault>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    listener::receive(&head.extensions, body, BODY_BYTES).await.map_err(|unread| match unread {
+        Unread::TooLong => {
+            let message = format!("the body is larger than the {BODY_BYTES} bytes a request may have");
+            Fault { status: 413, ..Fault::shape(message) }
         }
-    }
-    Ok((received <= BODY_BYTES).then(|| kept.freeze()))
+        Unread::Late(time) => {
+            let message = format!("the body did not come within {} seconds", time.as_secs());
+            Fault { status: 408, ..Fault::shape(message) }
+        }
+        Unread::Broken(problem) => Fault::shape(format!("the body did not come whole: {problem}")),
+    })
 }
 
 fn respond(status: StatusCode, body: String, number: u64) -> Response<Full<Bytes>> {

@@ -1,4 +1,4 @@
-//! The HTTP server: connections, their limits, and the end.
+//! The HTTP server: where it listens, what it lets in, and its end.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,35 +6,42 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine::Engine;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use listener::Keys;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::gate::Gate;
-use crate::operation::Context;
+use crate::operation::{Context, DEFINITIONS};
 use crate::request;
+use crate::throttle::{Buckets, Throttle};
 
 /// How a server listens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Where; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// Connections at once; more wait in the listener's queue. Each worker that polls holds one.
-    pub connections: u32,
-    /// How long a request's head may take, and a connection idle.
-    pub head_time: Duration,
+    /// Bounds of connections, and TLS. Each worker that polls holds a connection.
+    pub connections: listener::Options,
     /// How long requests under way may take to finish when the server stops.
     pub drain_time: Duration,
+    /// What requests must be signed with; `None` takes any request, but those that a web page makes.
+    pub keys: Option<Arc<Keys>>,
+    /// How many requests of each operation are answered.
+    pub throttle: Throttle,
 }
 
 impl Options {
-    /// The defaults: 4,096 connections, 75 seconds for a head, 10 seconds to drain.
+    /// The defaults: 4,096 connections, 10 seconds to drain; no TLS, no signatures, no throttle.
     #[must_use]
-    pub const fn on(listen: SocketAddr) -> Self {
-        Self { listen, connections: 4096, head_time: Duration::from_secs(75), drain_time: Duration::from_secs(10) }
+    pub fn on(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            connections: listener::Options::default(),
+            drain_time: Duration::from_secs(10),
+            keys: None,
+            throttle: Throttle::none(),
+        }
     }
 }
 
@@ -75,19 +82,21 @@ impl Listener {
     /// Serves `engine`'s operations.
     #[must_use]
     pub fn serve(self, engine: Engine) -> Server {
+        let Options { connections, drain_time, keys, throttle, .. } = self.options;
         let (stopping, watching) = watch::channel(false);
-        let connections = Arc::new(Semaphore::new(self.options.connections as usize));
         let requests = Arc::new(AtomicU64::new(0));
         let gate = Gate::default();
-        let acceptor = Acceptor {
-            listener: self.listener,
-            connections: Arc::clone(&connections),
-            context: Context { engine, stopping: watching, gate: gate.clone() },
-            head_time: self.options.head_time,
-            requests: Arc::clone(&requests),
+        let definitions = Arc::new(Semaphore::new(DEFINITIONS));
+        let buckets = Arc::new(Buckets::new(throttle));
+        let context = Context { engine, stopping: watching.clone(), gate: gate.clone(), keys, buckets, definitions };
+        let counted = Arc::clone(&requests);
+        let handler = move |request| {
+            let context = context.clone();
+            let number = counted.fetch_add(1, Ordering::Relaxed) + 1;
+            async move { request::answer(&context, request, number).await }
         };
-        let accepting = tokio::spawn(acceptor.run());
-        Server { address: self.address, stopping, accepting, connections, requests, gate, options: self.options }
+        let serving = tokio::spawn(listener::serve(self.listener, connections, watching, handler));
+        Server { address: self.address, stopping, serving, requests, gate, drain_time }
     }
 }
 
@@ -96,12 +105,11 @@ impl Listener {
 pub struct Server {
     address: SocketAddr,
     stopping: watch::Sender<bool>,
-    accepting: JoinHandle<()>,
-    connections: Arc<Semaphore>,
+    serving: JoinHandle<()>,
     /// Requests received so far.
     requests: Arc<AtomicU64>,
     gate: Gate,
-    options: Options,
+    drain_time: Duration,
 }
 
 impl Server {
@@ -129,11 +137,9 @@ impl Server {
     pub async fn stop(self) {
         self.stopping.send_replace(true);
         tracing::debug!(requests = self.requests.load(Ordering::Relaxed), "the server stops");
-        let drained = async {
-            let _ = self.accepting.await;
-            self.connections.acquire_many(self.options.connections).await.map(drop)
-        };
-        if tokio::time::timeout(self.options.drain_time, drained).await.is_err() {
+        let mut serving = self.serving;
+        if tokio::time::timeout(self.drain_time, &mut serving).await.is_err() {
+            serving.abort();
             tracing::warn!("requests were still under way when the server stopped");
         }
     }
@@ -143,75 +149,6 @@ impl Server {
 pub(crate) async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // An error means that the server's handle is gone: a stop as well.
     let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
-struct Acceptor {
-    listener: TcpListener,
-    connections: Arc<Semaphore>,
-    context: Context,
-    head_time: Duration,
-    requests: Arc<AtomicU64>,
-}
-
-impl Acceptor {
-    async fn run(self) {
-        let mut stopping = self.context.stopping.clone();
-        loop {
-            tokio::select! {
-                biased;
-                () = stopped(&mut stopping) => return,
-                accepted = self.accept() => match accepted {
-                    Ok((stream, permit)) => self.spawn(stream, permit),
-                    Err(error) => {
-                        // Out of file descriptors, most likely: accepting at once again would spin.
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                },
-            }
-        }
-    }
-
-    async fn accept(&self) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
-        let permit = Arc::clone(&self.connections).acquire_owned().await.map_err(std::io::Error::other)?;
-        let (stream, _) = self.listener.accept().await?;
-        Ok((stream, permit))
-    }
-
-    fn spawn(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
-        // Answers are small and whole: waiting to fill a packet would only delay them.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
-        }
-        let context = self.context.clone();
-        let requests = Arc::clone(&self.requests);
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(self.head_time);
-        tokio::spawn(async move {
-            serve(&http, stream, &context, &requests).await;
-            drop(permit);
-        });
-    }
-}
-
-/// Serves one connection until its end; when the server stops, until its present request is answered.
-async fn serve(http: &http1::Builder, stream: TcpStream, context: &Context, requests: &AtomicU64) {
-    let service = service_fn(|request| async {
-        let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok::<_, std::convert::Infallible>(request::answer(context, request, number).await)
-    });
-    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
-    let mut stopping = context.stopping.clone();
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stopping) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
-    }
 }
 
 #[cfg(test)]

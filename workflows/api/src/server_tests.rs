@@ -8,10 +8,14 @@ use engine::{Clock, Config, aws};
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::SendRequest;
+use hyper_util::rt::TokioIo;
+use listener::{Key, Scope};
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::*;
+use crate::throttle::Bucket;
 
 const ACCOUNT: &str = "123456789012";
 const NOW: i64 = 1_700_000_000_000;
@@ -30,6 +34,8 @@ fn config(clock: Clock, limits: execution::Limits) -> Config {
         clock,
         limits,
         names: engine::Names::default(),
+        quotas: engine::Quotas::default(),
+        signers: aws::Signers::default(),
     }
 }
 
@@ -324,18 +330,19 @@ async fn a_held_poll_is_answered_when_the_server_stops() {
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
 }
 
+fn within(connections: listener::Options) -> Options {
+    Options { connections, ..Options::on((Ipv4Addr::LOCALHOST, 0).into()) }
+}
+
 #[tokio::test]
-async fn connections_beyond_the_bound_wait_for_a_place() {
-    let options = Options { connections: 1, ..Options::on((Ipv4Addr::LOCALHOST, 0).into()) };
+async fn a_connection_beyond_the_bound_takes_the_place_of_an_idle_one() {
+    let options = within(listener::Options { connections: 1, ..listener::Options::default() });
     let server = Server::start(engine(Clock::manual(NOW)).await, options).await.unwrap();
     let mut first = Connection::open(&server).await;
     first.done("ListActivities", json!({})).await;
     let mut second = Connection::open(&server).await;
-    let waiting = tokio::spawn(async move { second.done("ListActivities", json!({})).await });
-    first.done("ListActivities", json!({})).await;
-    assert!(!waiting.is_finished());
-    drop(first);
-    assert_eq!(waiting.await.unwrap(), json!({ "activities": [] }));
+    assert_eq!(second.done("ListActivities", json!({})).await, json!({ "activities": [] }));
+    assert!(first.sender.ready().await.is_err(), "the first has gone");
     server.stop().await;
 }
 
@@ -379,7 +386,8 @@ async fn hostile_bodies_are_refused_by_name_on_a_connection_that_goes_on() {
 
 #[tokio::test]
 async fn idle_and_slow_connections_harm_nobody_and_are_closed_in_time() {
-    let options = Options { head_time: Duration::from_millis(500), ..Options::on((Ipv4Addr::LOCALHOST, 0).into()) };
+    let head_time = Duration::from_millis(500);
+    let options = within(listener::Options { head_time, ..listener::Options::default() });
     let server = Server::start(engine(Clock::manual(NOW)).await, options).await.unwrap();
     let mut others = Vec::new();
     for number in 0..200 {
@@ -544,4 +552,72 @@ async fn payloads_are_as_long_as_the_engine_takes_them() {
         assert_eq!(status, wanted, "{answer}");
         server.stop().await;
     }
+}
+
+fn key(secret: &str) -> Key {
+    Key { access_key_id: "AKID".to_owned(), secret_access_key: secret.to_owned(), session_token: None }
+}
+
+#[tokio::test]
+async fn with_keys_only_signed_requests_are_answered() {
+    let mut keys = Keys::default();
+    keys.add(key("secret"));
+    let options = Options { keys: Some(Arc::new(keys)), ..Options::on((Ipv4Addr::LOCALHOST, 0).into()) };
+    let server = Server::start(engine(Clock::manual(NOW)).await, options).await.unwrap();
+    let mut client = Connection::open(&server).await;
+    let signed = |secret: &str, service: &'static str| {
+        let mut request = request("ListActivities", "{}".to_owned()).map(|_| Bytes::from_static(b"{}"));
+        key(secret).sign(&mut request, Scope { region: "us-east-1", service: Some(service) });
+        request.map(Full::new)
+    };
+    assert_eq!(client.send(signed("secret", "states")).await, (200, json!({ "activities": [] })));
+    for (request, wanted) in [
+        (request("ListActivities", "{}".to_owned()), "MissingAuthenticationTokenException"),
+        (request("Fly", "{".to_owned()), "MissingAuthenticationTokenException"),
+        (signed("guess", "states"), "InvalidSignatureException"),
+        (signed("secret", "lambda"), "InvalidSignatureException"),
+    ] {
+        let (status, answer) = client.send(request).await;
+        assert_eq!((status, &answer["__type"]), (400, &json!(format!("com.amazon.coral.service#{wanted}"))));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn web_pages_are_not_answered() {
+    let server = server().await;
+    let mut client = Connection::open(&server).await;
+    let mut request = request("ListActivities", "{}".to_owned());
+    request.headers_mut().insert("origin", "http://localhost".parse().unwrap());
+    let (status, answer) = client.send(request).await;
+    assert_eq!((status, &answer["__type"]), (400, &json!("com.amazon.coral.service#AccessDeniedException")));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn too_many_requests_are_throttled_in_the_engines_time() {
+    let mut throttle = Throttle::none();
+    throttle.set("ListActivities", Bucket { size: 2, refill: 1.0 }).unwrap();
+    throttle.set("StartExecution:EXPRESS", Bucket { size: 1, refill: 1.0 }).unwrap();
+    let clock = Clock::manual(NOW);
+    let options = Options { throttle, ..Options::on((Ipv4Addr::LOCALHOST, 0).into()) };
+    let server = Server::start(engine(clock.clone()).await, options).await.unwrap();
+    let mut client = Connection::open(&server).await;
+    client.done("ListActivities", json!({})).await;
+    client.done("ListActivities", json!({})).await;
+    let wanted = ("ThrottlingException".to_owned(), "Rate exceeded".to_owned());
+    assert_eq!(client.refused("ListActivities", json!({})).await, wanted);
+    clock.advance(1000);
+    client.done("ListActivities", json!({})).await;
+    let standard = client.machine("s", &pass()).await;
+    for _ in 0..3 {
+        client.done("StartExecution", json!({ "stateMachineArn": standard })).await;
+    }
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/r");
+    let new = json!({ "name": "x", "roleArn": role, "definition": pass().to_string(), "type": "EXPRESS" });
+    let express = client.done("CreateStateMachine", new).await["stateMachineArn"].clone();
+    client.done("StartExecution", json!({ "stateMachineArn": express })).await;
+    let aliased = json!({ "stateMachineArn": format!("{}:live", express.as_str().unwrap()) });
+    assert_eq!(client.refused("StartExecution", aliased).await, wanted, "an alias of it has the same bucket");
+    server.stop().await;
 }

@@ -56,6 +56,8 @@ async fn open(folder: Option<&Path>, clock: &Clock) -> Result<Engine, Failure> {
         // A Map of 10,000 items is longer than the history that AWS allows.
         limits: Limits { history_events: 1_000_000, ..Limits::default() },
         names: engine::Names::default(),
+        quotas: engine::Quotas::default(),
+        signers: engine::aws::Signers::default(),
     };
     Ok(Engine::open(config).await?)
 }

@@ -10,6 +10,7 @@ use execution::TaskId;
 use tokio::sync::oneshot;
 
 use crate::description::Activity;
+use crate::exception::Error;
 
 /// A task that waits for a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,15 @@ pub(crate) struct Waiting {
 struct Queue {
     tasks: VecDeque<Waiting>,
     workers: VecDeque<oneshot::Sender<Claim>>,
+}
+
+/// What a worker that asks gets.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// A task.
+    Task(Claim),
+    /// A place in the line.
+    Place(oneshot::Receiver<Claim>),
 }
 
 /// All activities.
@@ -95,17 +105,28 @@ impl Activities {
         self.put(activity, waiting, false);
     }
 
-    /// A task that waits, or a place in the line for the next.
-    pub(crate) fn ask(self: &Arc<Self>, activity: &Arc<str>) -> Result<Claim, oneshot::Receiver<Claim>> {
+    /// A task that waits, or a place in the line for the next, in which at most `most` workers stand.
+    ///
+    /// # Errors
+    /// `ActivityWorkerLimitExceeded`.
+    pub(crate) fn ask(self: &Arc<Self>, activity: &Arc<str>, most: usize) -> Result<Asked, Error> {
         let mut queues = lock(&self.queues);
         let queue = queues.entry(Arc::clone(activity)).or_default();
         if let Some(waiting) = queue.tasks.pop_front() {
-            return Ok(self.claim(activity, waiting));
+            return Ok(Asked::Task(self.claim(activity, waiting)));
         }
         queue.workers.retain(|worker| !worker.is_closed());
+        if queue.workers.len() >= most {
+            return Err(Error::ActivityWorkerLimitExceeded);
+        }
         let (worker, place) = oneshot::channel();
         queue.workers.push_back(worker);
-        Err(place)
+        Ok(Asked::Place(place))
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.known).len()
     }
 
     /// Tasks that wait for a worker, and workers that wait for a task.
@@ -155,6 +176,31 @@ mod tests {
         Waiting { execution: "e".into(), task: TaskId { frame: FrameId(0), attempt }, begun: false }
     }
 
+    fn task_of(activities: &Arc<Activities>, activity: &Arc<str>) -> Claim {
+        match activities.ask(activity, 2).unwrap() {
+            Asked::Task(claim) => claim,
+            Asked::Place(_) => panic!("no task waits"),
+        }
+    }
+
+    fn place_of(activities: &Arc<Activities>, activity: &Arc<str>) -> oneshot::Receiver<Claim> {
+        match activities.ask(activity, 2).unwrap() {
+            Asked::Task(claim) => panic!("{claim:?} waits"),
+            Asked::Place(place) => place,
+        }
+    }
+
+    #[test]
+    fn no_more_workers_wait_than_may() {
+        let (activities, activity) = (Arc::new(Activities::default()), Arc::from("a"));
+        let first = place_of(&activities, &activity);
+        let _second = place_of(&activities, &activity);
+        let refused = activities.ask(&activity, 2).unwrap_err();
+        assert_eq!(refused.code(), "ActivityWorkerLimitExceeded");
+        drop(first);
+        let _third = place_of(&activities, &activity);
+    }
+
     fn attempt(claim: &Claim) -> u32 {
         claim.waiting().unwrap().task.attempt
     }
@@ -164,20 +210,20 @@ mod tests {
         let (activities, activity) = (Arc::new(Activities::default()), Arc::from("a"));
         activities.offer(&activity, task(1));
         activities.offer(&activity, task(2));
-        let first = activities.ask(&activity).unwrap();
+        let first = task_of(&activities, &activity);
         assert_eq!(attempt(&first), 1);
         drop(first);
-        let first = activities.ask(&activity).unwrap();
+        let first = task_of(&activities, &activity);
         assert_eq!(attempt(&first), 1);
         first.settle();
-        assert_eq!(attempt(&activities.ask(&activity).unwrap()), 2);
+        assert_eq!(attempt(&task_of(&activities, &activity)), 2);
     }
 
     #[tokio::test]
     async fn a_waiting_worker_gets_the_task_at_once_and_a_gone_one_does_not() {
         let (activities, activity) = (Arc::new(Activities::default()), Arc::from("a"));
-        let gone = activities.ask(&activity).unwrap_err();
-        let here = activities.ask(&activity).unwrap_err();
+        let gone = place_of(&activities, &activity);
+        let here = place_of(&activities, &activity);
         drop(gone);
         activities.offer(&activity, task(1));
         let claim = here.await.unwrap();
@@ -187,27 +233,27 @@ mod tests {
     #[test]
     fn a_worker_that_goes_with_the_task_in_hand_gives_it_back() {
         let (activities, activity) = (Arc::new(Activities::default()), Arc::from("a"));
-        let place = activities.ask(&activity).unwrap_err();
+        let place = place_of(&activities, &activity);
         activities.offer(&activity, task(1));
         // The claim is in the channel; the worker disconnects before it looks.
         drop(place);
-        assert_eq!(attempt(&activities.ask(&activity).unwrap()), 1);
+        assert_eq!(attempt(&task_of(&activities, &activity)), 1);
     }
 
     #[test]
     fn what_has_begun_is_not_begun_again() {
         let (activities, activity) = (Arc::new(Activities::default()), Arc::from("a"));
         activities.offer(&activity, task(1));
-        let mut claim = activities.ask(&activity).unwrap();
+        let mut claim = task_of(&activities, &activity);
         claim.begun();
         drop(claim);
-        assert!(activities.ask(&activity).unwrap().waiting().unwrap().begun);
+        assert!(task_of(&activities, &activity).waiting().unwrap().begun);
     }
 
     #[tokio::test]
     async fn dismissed_workers_go_without_a_task() {
         let (activities, activity) = (Arc::new(Activities::default()), Arc::from("a"));
-        let place = activities.ask(&activity).unwrap_err();
+        let place = place_of(&activities, &activity);
         activities.dismiss();
         assert!(place.await.is_err());
     }

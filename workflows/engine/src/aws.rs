@@ -29,6 +29,16 @@ pub enum Endpoint {
     Aws,
 }
 
+/// What calls are signed with; `None` is what the environment says (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+/// `AWS_SESSION_TOKEN`), or `test` for an endpoint that is not AWS's.
+#[derive(Clone, Debug, Default)]
+pub struct Signers {
+    /// Those to AWS, or to what stands for it.
+    pub aws: Option<Credentials>,
+    /// Those to a Lambda endpoint of its own.
+    pub lambda: Option<Credentials>,
+}
+
 /// What a service answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
@@ -78,6 +88,14 @@ impl Client {
     pub fn new(endpoint: Endpoint, region: &str, clock: Clock) -> Self {
         let credentials = Credentials::from_environment(&endpoint);
         Self::with_credentials(endpoint, region, clock, credentials)
+    }
+
+    /// A client for `region` that signs as `signers` say.
+    #[must_use]
+    pub(crate) fn with_signers(endpoint: Endpoint, region: &str, clock: Clock, signers: &Signers) -> Self {
+        let credentials = signers.aws.clone().or_else(|| Credentials::from_environment(&endpoint));
+        let http = Http::new(endpoint, region, clock, credentials);
+        Self { http: http.signing_elsewhere(signers.lambda.clone()) }
     }
 
     /// A client for `region` with these credentials; `None` fails every call.

@@ -365,7 +365,7 @@ fn written(value: Option<&Value>, text: Option<&str>) -> Option<String> {
 }
 
 /// An activity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
     /// Its ARN.
     pub arn: Arc<str>,
@@ -376,6 +376,9 @@ pub struct Activity {
     /// Its tags, in the order they came.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
+    /// How its tasks' data is encrypted, where somebody has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Value>,
 }
 
 /// What `GetActivityTask` hands to a worker.

@@ -21,6 +21,7 @@ use crate::express::SyncExecution;
 use crate::figures::Figures;
 use crate::idle::Idle;
 use crate::observe::{Observer, Observers};
+use crate::quota::Quotas;
 use crate::recovery;
 use crate::store::{StoreError, write};
 use crate::trial::{StateTest, TestedState};
@@ -44,6 +45,10 @@ pub struct Config {
     pub limits: Limits,
     /// Which names there may be.
     pub names: Names,
+    /// Quotas of the account.
+    pub quotas: Quotas,
+    /// What calls are signed with.
+    pub signers: aws::Signers,
 }
 
 /// Why an engine cannot be opened.
@@ -146,7 +151,7 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidName`, `InvalidArn`, `InvalidDefinition`, `StateMachineAlreadyExists`, `StateMachineDeleting`,
-    /// `StateMachineTypeNotSupported`, `TooManyTags`.
+    /// `StateMachineTypeNotSupported`, `TooManyTags`, `StateMachineLimitExceeded`.
     pub async fn create_state_machine(&self, new: NewStateMachine) -> Result<SavedStateMachine, Error> {
         let core = Arc::clone(&self.core);
         self.whole(async move { core.create_machine(new).await }).await
@@ -195,7 +200,7 @@ impl Engine {
     ///
     /// # Errors
     /// `InvalidArn`, `InvalidName`, `ValidationException`, `ExecutionAlreadyExists`, `StateMachineDoesNotExist`,
-    /// `StateMachineDeleting`.
+    /// `StateMachineDeleting`, `ExecutionLimitExceeded`.
     pub async fn start_execution(
         &self,
         machine_arn: &str,
@@ -231,7 +236,7 @@ impl Engine {
     /// again within 15 minutes answers the same redrive.
     ///
     /// # Errors
-    /// `InvalidArn`, `ExecutionDoesNotExist`, `ExecutionNotRedrivable`.
+    /// `InvalidArn`, `ExecutionDoesNotExist`, `ExecutionNotRedrivable`, `ExecutionLimitExceeded`.
     pub async fn redrive_execution(&self, arn: &str, token: Option<String>) -> Result<Millis, Error> {
         let (core, arn) = self.owned(arn);
         self.whole(async move { core.redrive(&arn, token.map(Arc::from)).await }).await
@@ -330,10 +335,23 @@ impl Engine {
     /// Creates an activity; the same name again answers the same activity, with the tags that it has.
     ///
     /// # Errors
-    /// `InvalidName`, `TooManyTags`.
+    /// `InvalidName`, `TooManyTags`, `ActivityLimitExceeded`, `ActivityAlreadyExists`.
     pub async fn create_activity(&self, name: &str, tags: Vec<Tag>) -> Result<Activity, Error> {
+        self.create_encrypted_activity(name, tags, None).await
+    }
+
+    /// Creates an activity with an encryption configuration, which it keeps.
+    ///
+    /// # Errors
+    /// As [`Engine::create_activity`]; `ActivityAlreadyExists` where one of this name has another.
+    pub async fn create_encrypted_activity(
+        &self,
+        name: &str,
+        tags: Vec<Tag>,
+        encryption: Option<Value>,
+    ) -> Result<Activity, Error> {
         let (core, name) = self.owned(name);
-        self.whole(async move { core.create_activity(&name, tags).await }).await
+        self.whole(async move { core.create_activity(&name, tags, encryption).await }).await
     }
 
     /// An activity by its ARN.
@@ -363,7 +381,7 @@ impl Engine {
     /// future gives the task to somebody else.
     ///
     /// # Errors
-    /// `InvalidArn`, `ActivityDoesNotExist`.
+    /// `InvalidArn`, `ActivityDoesNotExist`, `ActivityWorkerLimitExceeded`.
     pub async fn get_activity_task(
         &self,
         arn: &str,

@@ -8,6 +8,12 @@ pub(crate) fn seed() -> u128 {
     u128::from_be_bytes(bytes)
 }
 
+/// A fresh secret: 256 random bits in hexadecimal digits.
+#[must_use]
+pub fn secret() -> String {
+    format!("{:032x}{:032x}", seed(), seed())
+}
+
 /// A fresh random number from 0 to 99.
 #[must_use]
 pub(crate) fn percent() -> u8 {

@@ -10,6 +10,21 @@ pub enum Error {
     /// No activity has this ARN.
     #[error("Activity Does Not Exist: '{0}'")]
     ActivityDoesNotExist(String),
+    /// An activity of this name has another encryption.
+    #[error("Activity Already Exists: '{0}'")]
+    ActivityAlreadyExists(String),
+    /// There are as many activities as there may be.
+    #[error("The maximum number of activities has been reached.")]
+    ActivityLimitExceeded,
+    /// As many workers wait for this activity's tasks as may.
+    #[error("The maximum number of workers concurrently polling for activity tasks has been reached.")]
+    ActivityWorkerLimitExceeded,
+    /// There are as many open executions as there may be.
+    #[error("The maximum number of running executions has been reached.")]
+    ExecutionLimitExceeded,
+    /// There are as many state machines as there may be.
+    #[error("The maximum number of state machines has been reached.")]
+    StateMachineLimitExceeded,
     /// An execution of this name has ended, or runs with another input.
     #[error("Execution Already Exists: '{0}'")]
     ExecutionAlreadyExists(String),
@@ -90,6 +105,11 @@ impl Error {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::ActivityDoesNotExist(_) => "ActivityDoesNotExist",
+            Self::ActivityAlreadyExists(_) => "ActivityAlreadyExists",
+            Self::ActivityLimitExceeded => "ActivityLimitExceeded",
+            Self::ActivityWorkerLimitExceeded => "ActivityWorkerLimitExceeded",
+            Self::ExecutionLimitExceeded => "ExecutionLimitExceeded",
+            Self::StateMachineLimitExceeded => "StateMachineLimitExceeded",
             Self::ExecutionAlreadyExists(_) => "ExecutionAlreadyExists",
             Self::ExecutionNotRedrivable(_) => "ExecutionNotRedrivable",
             Self::ExecutionDoesNotExist(_) => "ExecutionDoesNotExist",

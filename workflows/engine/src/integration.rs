@@ -52,7 +52,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            aws: Client::new(config.aws.clone(), &config.region, config.clock.clone()),
+            aws: Client::with_signers(config.aws.clone(), &config.region, config.clock.clone(), &config.signers),
             lambda_endpoint: config.lambda_endpoint.clone(),
             account: config.account.clone(),
             web: Web::new(config.aws != Endpoint::Aws),

@@ -28,6 +28,7 @@ mod listing;
 mod machine;
 mod map_run;
 mod observe;
+mod quota;
 mod recovery;
 mod redrive;
 mod registry;
@@ -54,12 +55,14 @@ pub use description::{
     StateMachineVersion, Tag, VariableReferences,
 };
 pub use engine::{Config, Engine, OpenError};
+pub use entropy::secret;
 pub use exception::Error;
 pub use express::{SyncExecution, billed, billed_for};
 pub use figures::{COMMIT_MICROS, CommitTimes, Figures};
 pub use idle::Idle;
 pub use integration::{HttpExchange, HttpRequest, HttpResponse};
 pub use observe::{Committed, Observed, Observer};
+pub use quota::Quotas;
 pub use recovery::resumed_clock;
 pub use store::StoreError;
 pub use trace::Trace;

@@ -144,6 +144,12 @@ impl Core {
                 };
             }
         }
+        if !arn.contains(":express:")
+            && let Err(full) = self.check_open_executions()
+        {
+            self.open().remove(&arn);
+            return Err(full);
+        }
         let mut live = self.new_live(start);
         let events = self.decide(&mut live, Input::Advance);
         live.record.start_date = live.execution.started_at().unwrap_or(live.record.start_date);

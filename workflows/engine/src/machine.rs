@@ -95,6 +95,9 @@ impl Core {
                 return Ok(SavedStateMachine { machine: old, version });
             }
             Some(_) => return Err(Error::StateMachineAlreadyExists(arn)),
+            None if self.machines.count() >= self.config.quotas.state_machines => {
+                return Err(Error::StateMachineLimitExceeded);
+            }
             None => {}
         }
         let now = self.config.clock.now();

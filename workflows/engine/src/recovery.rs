@@ -289,6 +289,8 @@ mod tests {
             clock: Clock::manual(0),
             limits: execution::Limits::default(),
             names: crate::arn::Names::default(),
+            quotas: crate::Quotas::default(),
+            signers: crate::aws::Signers::default(),
         };
         assert!(check(&config).unwrap_err().to_string().starts_with("account: "));
     }

@@ -131,6 +131,7 @@ impl Core {
         if let Some(obstacle) = self.obstacle(&record, live.execution.last_event_id()) {
             return Err(Error::ExecutionNotRedrivable(obstacle));
         }
+        self.check_open_executions()?;
         self.retell(&record)?;
         let events = self.decide(&mut live, Input::Redrive);
         let Some(redriven) = events.first() else { return Err(deleting()) };

@@ -32,6 +32,11 @@ impl Machines {
         self.read().machines.values().cloned().collect()
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.read().machines.len()
+    }
+
     /// Whether the machine is there and being deleted.
     pub(crate) fn is_deleting(&self, arn: &str) -> bool {
         self.find(arn).is_some_and(|machine| machine.status == MachineStatus::Deleting)

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use asl::Value;
 use execution::{Input, TaskId};
 
-use crate::activity::Claim;
+use crate::activity::{Asked, Claim};
 use crate::arn;
 use crate::core::Core;
 use crate::description::{Activity, ActivityTask, Tag};
@@ -15,16 +16,25 @@ use crate::tag;
 use crate::token;
 
 impl Core {
-    pub(crate) async fn create_activity(&self, name: &str, tags: Vec<Tag>) -> Result<Activity, Error> {
+    pub(crate) async fn create_activity(
+        &self,
+        name: &str,
+        tags: Vec<Tag>,
+        encryption: Option<Value>,
+    ) -> Result<Activity, Error> {
         self.config.names.check(name)?;
         let tags = tag::merged(Vec::new(), tags)?;
         let arn = self.place.activity(name);
         let _change = self.changes.lock().await;
         if let Some(activity) = self.activities.find(&arn) {
-            return Ok(activity);
+            let same = encryption.is_none() || activity.encryption == encryption;
+            return if same { Ok(activity) } else { Err(Error::ActivityAlreadyExists(arn)) };
+        }
+        if self.activities.count() >= self.config.quotas.activities {
+            return Err(Error::ActivityLimitExceeded);
         }
         let creation_date = self.config.clock.now();
-        let activity = Activity { arn: arn.into(), name: name.into(), creation_date, tags };
+        let activity = Activity { arn: arn.into(), name: name.into(), creation_date, tags, encryption };
         self.records.committer.write(vec![write::activity(&activity)]).durable().await?;
         self.activities.add(activity.clone());
         Ok(activity)
@@ -55,9 +65,9 @@ impl Core {
         let over = tokio::time::sleep(hold);
         tokio::pin!(over);
         loop {
-            let claim = match self.activities.ask(&activity) {
-                Ok(claim) => claim,
-                Err(place) => tokio::select! {
+            let claim = match self.activities.ask(&activity, self.config.quotas.pollers)? {
+                Asked::Task(claim) => claim,
+                Asked::Place(place) => tokio::select! {
                     biased;
                     claim = place => match claim {
                         Ok(claim) => claim,

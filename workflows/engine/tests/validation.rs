@@ -228,3 +228,19 @@ fn recorded_definitions_are_accepted_or_refused_as_recorded() {
     println!("{accepted} accepted, {refused} refused, as recorded");
     assert!(wrong.is_empty() && accepted > 0 && refused > 0, "{wrong:#?}");
 }
+
+#[test]
+fn no_resource_is_a_file_a_program_or_an_address() {
+    for resource in [
+        "file:///etc/passwd",
+        "/bin/sh",
+        "http://127.0.0.1/",
+        "arn:aws:states:::file:read",
+        "arn:aws:states:::exec:run",
+    ] {
+        let state = serde_json::json!({ "Type": "Task", "Resource": resource, "End": true });
+        let definition = serde_json::json!({ "StartAt": "A", "States": { "A": state } }).to_string();
+        let found = Engine::validate(&definition);
+        assert!(found.iter().any(|diagnostic| diagnostic.severity == asl::Severity::Error), "{resource}");
+    }
+}

@@ -21,6 +21,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let host = LambdaHost::start(Config {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        connections: listener::Options::default(),
+        keys: None,
         region: "us-east-1".to_owned(),
         account: "123456789012".to_owned(),
         functions: vec![function],

@@ -13,6 +13,11 @@ impl Closing {
         (sender, Self(receiver))
     }
 
+    /// The channel itself: it turns true.
+    pub(crate) fn channel_end(&self) -> watch::Receiver<bool> {
+        self.0.clone()
+    }
+
     /// Returns when the shutdown has begun. Cancel safe.
     pub(crate) async fn begun(&mut self) {
         let _ = self.0.wait_for(|closing| *closing).await;

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use listener::Keys;
 
 use crate::Error;
 
@@ -17,6 +20,10 @@ const LONGEST_NAME: usize = 64;
 pub struct Config {
     /// Address of the Invoke API. Port 0 takes any free port.
     pub listen: SocketAddr,
+    /// Bounds of its connections, and TLS.
+    pub connections: listener::Options,
+    /// What requests must be signed with; `None` takes any request, but those that a web page makes.
+    pub keys: Option<Arc<Keys>>,
     /// Region in the functions' ARNs, and `AWS_REGION` of their processes.
     pub region: String,
     /// Account in the functions' ARNs, 12 digits.
@@ -163,6 +170,8 @@ mod tests {
     fn refusal(functions: Vec<Function>) -> String {
         let config = Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            connections: listener::Options::default(),
+            keys: None,
             region: "us-east-1".into(),
             account: "123456789012".into(),
             functions,

@@ -7,7 +7,9 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, ORIGIN};
 use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
+use listener::{Keys, Scope, Unread};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -18,7 +20,7 @@ use crate::operation;
 use crate::pool::{Figures, Place, Pool, Throttled};
 use crate::refusal::{Refusal, put};
 use crate::runtime_api::Invocation;
-use crate::wire::{self, Answer, Unread};
+use crate::wire::{self, Answer};
 use crate::{clock, identity};
 
 /// Largest payload of a synchronous invocation, in bytes.
@@ -34,7 +36,13 @@ pub(crate) struct Invoker {
     pub(crate) events: Arc<Semaphore>,
     /// Held by everything that runs on after its caller has gone; shutdown waits for its last holder.
     pub(crate) working: mpsc::Sender<()>,
+    /// What requests must be signed with, where they must.
+    pub(crate) keys: Option<Arc<Keys>>,
+    pub(crate) region: String,
 }
+
+/// A request's body: on its way, or read because its signature had to be checked.
+pub(crate) type Body = Either<Incoming, Full<Bytes>>;
 
 /// How the caller wants to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +60,10 @@ impl Invoker {
             let text = "requests of web pages are not answered; call the host from a program, without an Origin header";
             return Refusal::user(StatusCode::FORBIDDEN, "AccessDeniedException", text).answer();
         }
+        let request = match self.authenticated(request).await {
+            Ok(request) => request,
+            Err(refusal) => return refusal.answer(),
+        };
         let path = request.uri().path().to_owned();
         if let Some(page) = path.strip_prefix("/_host/") {
             return self.page(request.method(), page).await;
@@ -64,7 +76,26 @@ impl Invoker {
         answer.unwrap_or_else(Refusal::answer)
     }
 
-    async fn invoke(&self, request: Request<Incoming>, function: &str) -> Result<Answer, Refusal> {
+    /// The request, where its signature is good or none is wanted.
+    async fn authenticated(&self, request: Request<Incoming>) -> Result<Request<Body>, Refusal> {
+        let Some(keys) = &self.keys else { return Ok(request.map(Either::Left)) };
+        let (head, body) = request.into_parts();
+        let is_invocation = head.uri.path().ends_with("/invocations");
+        let limit = if is_invocation { LARGEST_REQUEST } else { operation::LARGEST_REQUEST };
+        let body = listener::receive(&head.extensions, body, limit).await.map_err(|unread| match unread {
+            Unread::TooLong => {
+                let text = format!("Request must be smaller than {limit} bytes");
+                Refusal::user(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", text)
+            }
+            other => Refusal::unread(&other),
+        })?;
+        let scope = Scope { region: &self.region, service: Some("lambda") };
+        keys.check(&head, &body, scope)
+            .map_err(|refused| Refusal::user(StatusCode::FORBIDDEN, refused.code, refused.message))?;
+        Ok(Request::from_parts(head, Either::Right(Full::new(body))))
+    }
+
+    async fn invoke(&self, request: Request<Body>, function: &str) -> Result<Answer, Refusal> {
         let query = request.uri().query().unwrap_or_default();
         let pool = &self.functions.invoked(function, query)?.pool;
         let kind = Kind::of(request.headers())?;
@@ -87,7 +118,7 @@ impl Invoker {
         }
     }
 
-    async fn read(&self, request: Request<Incoming>, kind: Kind, pool: &Pool) -> Result<Invocation, Refusal> {
+    async fn read(&self, request: Request<Body>, kind: Kind, pool: &Pool) -> Result<Invocation, Refusal> {
         let headers = request.headers();
         let given = headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let trace_id = given.unwrap_or_else(|| identity::trace_id(clock::epoch_ms()));
@@ -192,13 +223,14 @@ fn log_page(log: &InvocationLog) -> String {
 }
 
 /// The payload; none is `{}`, as on AWS.
-async fn payload(request: Request<Incoming>, kind: Kind) -> Result<Bytes, Refusal> {
+async fn payload(request: Request<Body>, kind: Kind) -> Result<Bytes, Refusal> {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let (limit, name) = match kind {
         Kind::Event => (LARGEST_EVENT, "Event"),
         _ => (LARGEST_REQUEST, "RequestResponse"),
     };
-    let body = match wire::read(request.into_body(), limit).await {
+    let (head, body) = request.into_parts();
+    let body = match listener::receive(&head.extensions, body, limit).await {
         Ok(body) if body.is_empty() => return Ok(Bytes::from_static(b"{}")),
         Ok(body) => body,
         Err(Unread::TooLong) => {
@@ -207,7 +239,7 @@ async fn payload(request: Request<Incoming>, kind: Kind) -> Result<Bytes, Refusa
                 format!("{bytes} byte payload is too large for the {name} invocation type (limit {limit} bytes)");
             return Err(Refusal::user(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", text));
         }
-        Err(Unread::Broken) => return Err(Refusal::content("the body broke off")),
+        Err(other) => return Err(Refusal::unread(&other)),
     };
     match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
         Ok(_) => Ok(body),

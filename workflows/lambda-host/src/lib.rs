@@ -89,14 +89,18 @@ impl LambdaHost {
         let (closing, closed) = Closing::channel();
         let (working, done) = mpsc::channel(1);
         let limits = config.limits.clone();
+        let (connections, keys, region) = (config.connections.clone(), config.keys.clone(), config.region.clone());
         let functions = Arc::new(Functions::open(config, addr, &closed)?);
         let invoker = Arc::new(Invoker {
             functions: Arc::clone(&functions),
             logs: Arc::new(Logs::new(limits.kept_invocations)),
             events: Arc::new(Semaphore::new(limits.events.min(Semaphore::MAX_PERMITS))),
             working,
+            keys,
+            region,
         });
-        let server = tokio::spawn(wire::serve(listener, closed, move |request| {
+        let stopping = closed.channel_end();
+        let server = tokio::spawn(listener::serve(listener, connections, stopping, move |request| {
             let invoker = Arc::clone(&invoker);
             async move { invoker.answer(request).await }
         }));

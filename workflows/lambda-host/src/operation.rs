@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
-use hyper::body::Incoming;
+use listener::Unread;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,15 +15,16 @@ use serde_json::{Map, Value, json};
 use crate::config::is_name;
 use crate::functions::{Entry, Functions};
 use crate::identity;
+use crate::invoke::Body;
 use crate::name;
 use crate::package::LARGEST_PACKAGE;
 use crate::refusal::{Refusal, put};
 use crate::settings::{self, Change, Settings};
-use crate::wire::{self, Answer, Unread};
+use crate::wire::{self, Answer};
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
 /// Largest request, in bytes, as on AWS: 50 MB in base64, and a little.
-const LARGEST_REQUEST: usize = 70_167_211;
+pub(crate) const LARGEST_REQUEST: usize = 70_167_211;
 /// Functions on one page of a list.
 const PAGE: usize = 50;
 
@@ -51,7 +52,7 @@ struct Recoding {
 }
 
 /// Answers a request about functions.
-pub(crate) async fn answer(functions: &Functions, request: Request<Incoming>) -> Result<Answer, Refusal> {
+pub(crate) async fn answer(functions: &Functions, request: Request<Body>) -> Result<Answer, Refusal> {
     let (path, query) = (request.uri().path().to_owned(), request.uri().query().unwrap_or_default().to_owned());
     let method = request.method().clone();
     let unknown = || {
@@ -87,7 +88,7 @@ pub(crate) async fn package(functions: &Functions, name: &str) -> Result<Answer,
     Ok(answer)
 }
 
-async fn create(functions: &Functions, request: Request<Incoming>) -> Result<Answer, Refusal> {
+async fn create(functions: &Functions, request: Request<Body>) -> Result<Answer, Refusal> {
     let mut body = body(request, "CreateFunction").await?;
     settings::check_served(&body)?;
     // The package is large: it is taken out before the rest is read.
@@ -223,7 +224,7 @@ async fn delete(functions: &Functions, name: &str, query: &str) -> Result<Answer
     Ok(answer)
 }
 
-async fn recode(functions: &Functions, name: &str, request: Request<Incoming>) -> Result<Answer, Refusal> {
+async fn recode(functions: &Functions, name: &str, request: Request<Body>) -> Result<Answer, Refusal> {
     let name = functions.find(name, "")?.settings.name.clone();
     let mut body = body(request, "UpdateFunctionCode").await?;
     let package = zip(&body);
@@ -236,7 +237,7 @@ async fn recode(functions: &Functions, name: &str, request: Request<Incoming>) -
     Ok(described(functions, StatusCode::OK, &entry))
 }
 
-async fn reconfigure(functions: &Functions, name: &str, request: Request<Incoming>) -> Result<Answer, Refusal> {
+async fn reconfigure(functions: &Functions, name: &str, request: Request<Body>) -> Result<Answer, Refusal> {
     let name = functions.find(name, "")?.settings.name.clone();
     let body = body(request, "UpdateFunctionConfiguration").await?;
     settings::check_served(&body)?;
@@ -266,14 +267,15 @@ fn parameter(query: &str, name: &str) -> Option<String> {
     Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }
 
-async fn body(request: Request<Incoming>, operation: &str) -> Result<Map<String, Value>, Refusal> {
-    let body: Bytes = match wire::read(request.into_body(), LARGEST_REQUEST).await {
+async fn body(request: Request<Body>, operation: &str) -> Result<Map<String, Value>, Refusal> {
+    let (head, body) = request.into_parts();
+    let body: Bytes = match listener::receive(&head.extensions, body, LARGEST_REQUEST).await {
         Ok(body) => body,
         Err(Unread::TooLong) => {
             let text = format!("Request must be smaller than {LARGEST_REQUEST} bytes for the {operation} operation");
             return Err(Refusal::user(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", text));
         }
-        Err(Unread::Broken) => return Err(Refusal::content("the body broke off")),
+        Err(other) => return Err(Refusal::unread(&other)),
     };
     serde_json::from_slice(&body).map_err(|error| Refusal::content(&error.to_string()))
 }

@@ -1,6 +1,7 @@
 //! Answers that are errors of Lambda's API itself, not of a function.
 
 use http::{HeaderMap, HeaderValue, StatusCode};
+use listener::Unread;
 use serde_json::{Value, json};
 
 use crate::identity;
@@ -47,6 +48,17 @@ impl Refusal {
     pub(crate) fn content(reason: &str) -> Self {
         let text = format!("Could not parse request body into json: {reason}");
         Self::user(StatusCode::BAD_REQUEST, "InvalidRequestContentException", text)
+    }
+
+    /// A body that did not come whole.
+    pub(crate) fn unread(unread: &Unread) -> Self {
+        match unread {
+            Unread::Late(time) => {
+                let text = format!("the body did not come within {} seconds", time.as_secs());
+                Self::user(StatusCode::REQUEST_TIMEOUT, "InvalidRequestContentException", text)
+            }
+            Unread::TooLong | Unread::Broken(_) => Self::content("the body broke off"),
+        }
     }
 
     /// The host's fault.

@@ -89,6 +89,8 @@ async fn run(watch: Watch, count: usize) -> Result<f64, Failure> {
         clock: Clock::system(),
         limits: Limits::default(),
         names: engine::Names::default(),
+        quotas: engine::Quotas::default(),
+        signers: engine::aws::Signers::default(),
     };
     let observers: Vec<Arc<dyn Observer>> = match watch {
         Watch::Nobody => Vec::new(),

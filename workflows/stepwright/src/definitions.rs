@@ -235,6 +235,8 @@ mod tests {
             clock,
             limits: execution::Limits::default(),
             names: engine::Names::default(),
+            quotas: engine::Quotas::default(),
+            signers: engine::aws::Signers::default(),
         };
         let watched = Watched { logged: true, traced: true };
         let level = |level: &str| Value::object([("level", Value::from(level))]);

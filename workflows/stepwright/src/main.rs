@@ -19,6 +19,7 @@ mod stack;
 mod timeline;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -84,7 +85,10 @@ fn main() -> ExitCode {
             return fail(&screen, &Failure::new(Exit::Failed, format!("the runtime could not start: {error}")));
         }
     };
-    match runtime.block_on(run(&screen, line.command)) {
+    let ended = runtime.block_on(run(&screen, line.command));
+    // A definition that is still being read does not hold up the end.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&screen, &failure),
     }

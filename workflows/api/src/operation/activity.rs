@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::encryption::{self, Encryption};
 use super::{Context, tag};
 use crate::fault::Fault;
 use crate::fields::{ARN, Fields, NAME};
@@ -17,8 +18,10 @@ const HOLD: Duration = Duration::from_secs(60);
 pub(super) async fn create(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let name = fields.required("name", &NAME);
     let tags = tag::read(&mut fields).unwrap_or_default();
+    let encryption = encryption::read(&mut fields);
     fields.check()?;
-    let activity = context.engine.create_activity(name, tags).await?;
+    let encryption = encryption.map(Encryption::checked).transpose()?;
+    let activity = context.engine.create_encrypted_activity(name, tags, encryption).await?;
     Ok(json!({ "activityArn": &*activity.arn, "creationDate": timestamp(activity.creation_date) }))
 }
 
@@ -26,16 +29,17 @@ pub(super) async fn describe(context: &Context, mut fields: Fields<'_>) -> Resul
     let arn = fields.required("activityArn", &ARN);
     fields.check()?;
     let activity = context.engine.describe_activity(arn)?;
+    let encryption = activity.encryption.as_ref().map_or_else(|| json!({ "type": "AWS_OWNED_KEY" }), Json::from);
     Ok(json!({
         "activityArn": &*activity.arn,
         "name": &*activity.name,
         "creationDate": timestamp(activity.creation_date),
-        "encryptionConfiguration": { "type": "AWS_OWNED_KEY" },
+        "encryptionConfiguration": encryption,
     }))
 }
 
 pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
-    let page = Page::read(&mut fields, 1024, "ListActivities".to_owned())?;
+    let page = Page::read(&mut fields, 1024, "ListActivities".to_owned(), context.engine.now())?;
     let all = context.engine.list_activities();
     let (activities, next) = page.cut(&all, |activity| activity.arn.to_string());
     let activities = activities

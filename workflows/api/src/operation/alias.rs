@@ -58,7 +58,7 @@ pub(super) async fn describe(context: &Context, mut fields: Fields<'_>) -> Resul
 
 pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let arn = fields.required("stateMachineArn", &ARN);
-    let page = Page::read(&mut fields, 1024, format!("ListStateMachineAliases {arn}"))?;
+    let page = Page::read(&mut fields, 1024, format!("ListStateMachineAliases {arn}"), context.engine.now())?;
     let all = context.engine.list_state_machine_aliases(arn)?;
     let (aliases, next) = page.cut(&all, |alias| alias.name.to_string());
     let aliases = aliases

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Context;
 use crate::fault::Fault;
-use crate::fields::{ARN, CAUSE, CLIENT_TOKEN, ERROR, Fields, LONG_ARN, NAME, Text};
+use crate::fields::{ARN, CAUSE, CLIENT_TOKEN, ERROR, Fields, LONG_ARN, NAME, TRACE_HEADER};
 use crate::history::timestamp;
 use crate::jackson;
 use crate::page::Page;
@@ -19,7 +19,7 @@ pub(super) async fn start(context: &Context, mut fields: Fields<'_>) -> Result<J
     let arn = fields.required("stateMachineArn", &ARN);
     let name = fields.optional("name", &NAME);
     let input = fields.optional("input", &context.data());
-    let trace = fields.optional("traceHeader", &Text::of(0..=256));
+    let trace = fields.optional("traceHeader", &TRACE_HEADER);
     fields.check()?;
     let input = given_input(input)?.traced(trace);
     let started = context.engine.start_execution(arn, name.map(str::to_owned), input).await?;
@@ -31,7 +31,7 @@ pub(super) async fn start_sync(context: &Context, mut fields: Fields<'_>) -> Res
     let arn = fields.required("stateMachineArn", &ARN);
     let name = fields.optional("name", &NAME);
     let input = fields.optional("input", &context.data());
-    let trace = fields.optional("traceHeader", &Text::of(0..=256));
+    let trace = fields.optional("traceHeader", &TRACE_HEADER);
     let with_data = fields.one_of("includedData", &["ALL_DATA", "METADATA_ONLY"]) != Some("METADATA_ONLY");
     fields.check()?;
     let input = given_input(input)?.traced(trace);
@@ -223,7 +223,7 @@ pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Js
     let status = fields.one_of("statusFilter", &STATUSES);
     let redriven = fields.one_of("redriveFilter", &["REDRIVEN", "NOT_REDRIVEN"]);
     let scope = format!("ListExecutions {machine:?} {map_run:?} {status:?} {redriven:?}");
-    let page = Page::read(&mut fields, 3096, scope)?;
+    let page = Page::read(&mut fields, 3096, scope, context.engine.now())?;
     let redriven = redriven.map(|redriven| redriven == "REDRIVEN");
     let filter = Filter::read(status);
     let wanted = |execution: &ExecutionDescription| {

@@ -13,7 +13,7 @@ pub(super) async fn get(context: &Context, mut fields: Fields<'_>) -> Result<Jso
     let arn = fields.required("executionArn", &ARN);
     let reverse = fields.boolean("reverseOrder").unwrap_or(false);
     let with_data = fields.boolean("includeExecutionData").unwrap_or(true);
-    let page = Page::read(&mut fields, 1024, format!("GetExecutionHistory {arn} {reverse}"))?;
+    let page = Page::read(&mut fields, 1024, format!("GetExecutionHistory {arn} {reverse}"), context.engine.now())?;
 
     let engine = &context.engine;
     let history = engine.history(arn)?;

@@ -62,7 +62,7 @@ fn counts(counts: &MapRunCounts) -> Json {
 
 pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let execution = fields.required("executionArn", &ARN);
-    let page = Page::read(&mut fields, 1024, format!("ListMapRuns {execution}"))?;
+    let page = Page::read(&mut fields, 1024, format!("ListMapRuns {execution}"), context.engine.now())?;
     let all = context.engine.list_map_runs(execution)?;
     let (runs, next) = page.cut(&all, |run| run.arn.to_string());
     Ok(super::listing("mapRuns", runs.iter().map(item).collect(), next))

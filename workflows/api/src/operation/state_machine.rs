@@ -10,6 +10,7 @@ use engine::{
 };
 use serde_json::{Map, Value as Json, json};
 
+use super::encryption::{self, Encryption};
 use super::{Context, tag};
 use crate::fault::Fault;
 use crate::fields::{ARN, DEFINITION, Fields, NAME, VERSION_DESCRIPTION};
@@ -131,8 +132,9 @@ fn description(shown: &Shown<'_>, with_data: bool) -> Map<String, Json> {
     let mut answer = Map::new();
     answer.insert("stateMachineArn".to_owned(), shown.arn.into());
     answer.insert("name".to_owned(), shown.name.into());
+    // As AWS has it: a definition is always there, and stands for nothing where data is not wanted.
+    answer.insert("definition".to_owned(), if with_data { shown.definition } else { "{}" }.into());
     if with_data {
-        answer.insert("definition".to_owned(), shown.definition.into());
         if !shown.variables.is_empty() {
             let names = |names: &BTreeSet<Arc<str>>| names.iter().map(|name| Json::from(&**name)).collect();
             let variables = shown.variables.iter().map(|(state, read)| (state.to_string(), names(read)));
@@ -154,7 +156,7 @@ fn description(shown: &Shown<'_>, with_data: bool) -> Map<String, Json> {
 }
 
 pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
-    let page = Page::read(&mut fields, 1024, "ListStateMachines".to_owned())?;
+    let page = Page::read(&mut fields, 1024, "ListStateMachines".to_owned(), context.engine.now())?;
     let all = context.engine.list_state_machines();
     let (machines, next) = page.cut(&all, |machine| machine.arn.to_string());
     let machines: Vec<Json> = machines
@@ -206,46 +208,41 @@ impl Settings {
         let publish = fields.boolean("publish").unwrap_or(false);
         let described = fields.optional("versionDescription", &VERSION_DESCRIPTION);
         let logging = fields.object("loggingConfiguration");
+        fields.within("loggingConfiguration", check_logging);
         let tracing = fields.object("tracingConfiguration");
-        let encryption = fields.object("encryptionConfiguration");
+        fields.within("tracingConfiguration", |fields| fields.boolean("enabled"));
+        let encryption = encryption::read(fields);
         fields.check()?;
         if described.is_some() && !publish {
             return Err(Fault::validation("Version description can only be set when publish is true"));
         }
         Ok(Self {
             logging: logging.map(read_logging).transpose()?,
-            tracing: tracing.map(read_tracing).transpose()?,
-            encryption: encryption.map(|members| Value::from(&Json::Object(members.clone()))),
+            tracing: tracing.map(read_tracing),
+            encryption: encryption.map(Encryption::checked).transpose()?,
             publish: publish.then(|| Publish { description: described.map(str::to_owned) }),
         })
     }
 }
 
-fn read_tracing(members: &Map<String, Json>) -> Result<Value, Fault> {
-    let enabled = match members.get("enabled") {
-        None | Some(Json::Null) => false,
-        Some(Json::Bool(enabled)) => *enabled,
-        Some(_) => return Err(Fault::shape("the field 'tracingConfiguration.enabled' must be true or false")),
-    };
-    Ok(Value::object([("enabled", Value::Bool(enabled))]))
+/// What the fields of `loggingConfiguration` may be.
+fn check_logging(fields: &mut Fields<'_>) {
+    fields.one_of("level", &LOG_LEVELS);
+    fields.boolean("includeExecutionData");
+    fields.each("destinations", |destination| {
+        destination.within("cloudWatchLogsLogGroup", |group| group.optional("logGroupArn", &ARN).is_some());
+    });
+}
+
+fn read_tracing(members: &Map<String, Json>) -> Value {
+    Value::object([("enabled", Value::Bool(members.get("enabled").and_then(Json::as_bool).unwrap_or(false)))])
 }
 
 /// A level other than OFF needs exactly one destination, as on AWS.
 fn read_logging(members: &Map<String, Json>) -> Result<Value, Fault> {
     let complete = logging_with_defaults(members);
     let level = complete["level"].as_str().unwrap_or_default();
-    if !LOG_LEVELS.contains(&level) {
-        return Err(Fault::validation(format!(
-            "1 validation error detected: Value '{level}' at 'loggingConfiguration.level' failed to satisfy \
-             constraint: Member must satisfy enum value set: [{}]",
-            LOG_LEVELS.join(", ")
-        )));
-    }
-    let destinations = match complete.get("destinations") {
-        None => 0,
-        Some(Json::Array(destinations)) => destinations.len(),
-        Some(_) => return Err(Fault::shape("the field 'loggingConfiguration.destinations' must be an array")),
-    };
+    let destinations = complete.get("destinations").and_then(Json::as_array).map_or(0, Vec::len);
     if destinations > 1 || (destinations == 0 && level != "OFF") {
         return Err(Fault::caller(
             "InvalidLoggingConfiguration",
@@ -297,7 +294,6 @@ mod tests {
         for text in [r#"{"level":"ALL"}"#, r#"{"level":"ALL","destinations":[]}"#, r#"{"destinations":[{},{}]}"#] {
             assert_eq!(logging(text).unwrap_err().code, "InvalidLoggingConfiguration", "{text}");
         }
-        assert!(logging(r#"{"level":"LOUD"}"#).unwrap_err().message.contains("[ALL, ERROR, FATAL, OFF]"));
     }
 
     #[test]
@@ -320,6 +316,11 @@ mod tests {
             (json!({"versionDescription": "x"}), "Version description can only be set when publish is true"),
             (json!({"tracingConfiguration": {"enabled": "yes"}}), "'tracingConfiguration.enabled'"),
             (json!({"loggingConfiguration": []}), "'loggingConfiguration'"),
+            (json!({"loggingConfiguration": {"level": "LOUD"}}), "[ALL, ERROR, FATAL, OFF]"),
+            (
+                json!({"loggingConfiguration": {"destinations": {}}}),
+                "'loggingConfiguration.destinations' must be an array",
+            ),
         ] {
             let refused = Settings::read(&mut Fields::of(&body).unwrap());
             assert!(refused.err().unwrap().message.contains(wanted), "{body}");

@@ -18,6 +18,9 @@ const VALIDATIONS: [&str; 3] = ["STRICT", "PRESENT", "NONE"];
 
 pub(super) async fn test(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let request = Request::read(&mut fields)?;
+    if let Some(role) = request.role_arn.filter(|role| !role.starts_with("arn:")) {
+        return Err(engine::Error::InvalidArn(format!("Invalid ARN prefix: {role}")).into());
+    }
     let mut spelling = Spelling::default();
     let input = request.input.unwrap_or("{}");
     let raw = read_input(input)?;

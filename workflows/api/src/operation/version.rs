@@ -20,7 +20,7 @@ pub(super) async fn publish(context: &Context, mut fields: Fields<'_>) -> Result
 
 pub(super) async fn list(context: &Context, mut fields: Fields<'_>) -> Result<Json, Fault> {
     let arn = fields.required("stateMachineArn", &ARN);
-    let page = Page::read(&mut fields, 1024, format!("ListStateMachineVersions {arn}"))?;
+    let page = Page::read(&mut fields, 1024, format!("ListStateMachineVersions {arn}"), context.engine.now())?;
     let all = context.engine.list_state_machine_versions(arn)?;
     let (versions, next) = page.cut(&all, |version| version.number.to_string());
     let versions = versions

@@ -77,6 +77,8 @@ pub(crate) struct Http {
     region: Arc<str>,
     clock: Clock,
     credentials: Option<Credentials>,
+    /// What signs calls that go somewhere else than to the endpoint; `None`: the same.
+    elsewhere: Option<Credentials>,
     connector: Arc<Connector>,
 }
 
@@ -89,7 +91,13 @@ impl Http {
             // Reading the system's root certificates takes tens of milliseconds: only who needs them pays.
             Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).build()
         };
-        Self { endpoint, region: region.into(), clock, credentials, connector: Arc::new(connector) }
+        let region = region.into();
+        Self { endpoint, region, clock, credentials, elsewhere: None, connector: Arc::new(connector) }
+    }
+
+    /// The same, which signs calls that go somewhere else with `credentials`.
+    pub(crate) fn signing_elsewhere(self, credentials: Option<Credentials>) -> Self {
+        Self { elsewhere: credentials, ..self }
     }
 
     /// The region that requests are signed for.
@@ -161,10 +169,12 @@ impl Http {
     }
 
     fn sign(&self, request: &mut http::Request<Vec<u8>>, call: &Call) -> Result<(), CallError> {
-        let Some(Credentials { access_key_id, secret_access_key, session_token }) = self.credentials.clone() else {
+        let elsewhere = self.elsewhere.as_ref().filter(|_| call.base.is_some());
+        let Some(credentials) = elsewhere.or(self.credentials.as_ref()).cloned() else {
             let message = "Unable to load credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
             return Err(CallError::Transport(message.to_owned()));
         };
+        let Credentials { access_key_id, secret_access_key, session_token } = credentials;
         let identity = Key::new(access_key_id, secret_access_key, session_token, None, "environment").into();
         let params = v4::SigningParams::builder()
             .identity(&identity)

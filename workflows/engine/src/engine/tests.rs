@@ -10,6 +10,7 @@ mod idle;
 mod machines;
 mod map_runs;
 mod observers;
+mod quotas;
 mod redrives;
 mod tags;
 mod trials;
@@ -39,6 +40,8 @@ fn config(directory: Option<&Path>, url: &str, clock: &Clock) -> Config {
         clock: clock.clone(),
         limits: Limits::default(),
         names: Names::default(),
+        quotas: Quotas::default(),
+        signers: aws::Signers::default(),
     }
 }
 

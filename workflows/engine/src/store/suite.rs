@@ -231,7 +231,8 @@ fn a_gap_in_a_journal_is_named() {
 fn machines_activities_and_the_clock_read_back() {
     on_both(|store| {
         let records = Records::over(store, Path::new("d")).unwrap();
-        let activity = Activity { arn: "arn:a".into(), name: "a".into(), creation_date: 3, tags: Vec::new() };
+        let activity =
+            Activity { arn: "arn:a".into(), name: "a".into(), creation_date: 3, tags: Vec::new(), encryption: None };
         let clock = ClockRecord { origin: 4, scale: 60.0, skipped: 7 };
         commit(&records, vec![write::activity(&activity), write::clock(&clock)]);
         assert_eq!(records.activities().unwrap(), [activity]);

@@ -35,8 +35,15 @@ impl Execution {
     /// Stale inputs and inputs to an ended execution return none.
     pub fn step(&mut self, definition: &Definition, input: Input, env: Env) -> Vec<Event> {
         let random = Random::new(env.seed);
-        let mut stepper =
-            Stepper { execution: self, definition, now: env.now, random, events: Vec::new(), watch: None };
+        let mut stepper = Stepper {
+            execution: self,
+            definition,
+            now: env.now,
+            seed: env.seed,
+            random,
+            events: Vec::new(),
+            watch: None,
+        };
         if stepper.is_running() {
             stepper.take(input);
             stepper.run();
@@ -53,6 +60,8 @@ pub(crate) struct Stepper<'a> {
     pub(crate) execution: &'a mut Execution,
     pub(crate) definition: &'a Definition,
     pub(crate) now: Millis,
+    /// What everything random in the step comes from.
+    pub(crate) seed: u128,
     pub(crate) random: Random,
     events: Vec<Event>,
     /// What watches the step; nothing does in an execution.

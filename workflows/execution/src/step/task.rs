@@ -6,6 +6,7 @@ use asl::{QueryLanguage, State, Task, Value};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use evaluate::jsonata;
+use sha2::{Digest as _, Sha256};
 
 use super::{Problem, Stepper, Surroundings, fields};
 use crate::event::{EventKind, Flavor, FrameId};
@@ -46,10 +47,15 @@ impl Stepper<'_> {
     }
 
     /// `<base64url of the execution's ARN>.<frame>.<attempt>.<128 random bits>`: whoever gets it can find the
-    /// execution, nobody can guess it.
+    /// execution, nobody can guess it. Other numbers of a step are shown, or are tokens in other hands: a digest of the
+    /// step's whole seed tells nobody what they do not tell.
     fn token(&mut self, id: FrameId, attempt: u32) -> Arc<str> {
-        let execution = URL_SAFE_NO_PAD.encode(self.execution.identity.arn.as_bytes());
-        format!("{execution}.{}.{attempt}.{:032x}", id.0, self.random.next_u128()).into()
+        let arn = self.execution.identity.arn.as_bytes();
+        let drawn = self.random.next_u128();
+        let digest = Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(drawn.to_be_bytes());
+        let digest = digest.chain_update(id.0.to_be_bytes()).chain_update(attempt.to_be_bytes()).chain_update(arn);
+        let secret: String = digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        format!("{}.{}.{attempt}.{secret}", URL_SAFE_NO_PAD.encode(arn), id.0).into()
     }
 }
 

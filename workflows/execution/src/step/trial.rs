@@ -253,6 +253,7 @@ impl Trial {
             execution: &mut self.execution,
             definition: &self.definition,
             now: env.now,
+            seed: env.seed,
             random: Random::new(env.seed),
             events: Vec::new(),
             watch: self.watch.take(),

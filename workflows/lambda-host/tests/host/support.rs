@@ -41,6 +41,8 @@ pub(crate) fn function(name: &str) -> Function {
 pub(crate) fn config(functions: Vec<Function>) -> Config {
     Config {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        connections: listener::Options::default(),
+        keys: None,
         region: "us-east-1".into(),
         account: "123456789012".into(),
         functions,

@@ -44,6 +44,8 @@ async fn logged(case: &Json) -> Vec<Json> {
         clock: Clock::system(),
         limits: Limits::default(),
         names: engine::Names::default(),
+        quotas: engine::Quotas::default(),
+        signers: engine::aws::Signers::default(),
     };
     let engine = Engine::open_observed(config, vec![watching.observer()]).await.unwrap();
     let steps = case["steps"].as_array().unwrap();

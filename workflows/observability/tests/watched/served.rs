@@ -38,6 +38,8 @@ fn config(stub: &Stub, data: Option<&Path>) -> Config {
         clock: Clock::system(),
         limits: Limits::default(),
         names: engine::Names::default(),
+        quotas: engine::Quotas::default(),
+        signers: engine::aws::Signers::default(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `stepwright serve`: the engine with its API, the Lambda host and the sandbox, in one process.
 
 mod idle;
+mod protection;
+mod quotas;
 mod ready;
 mod skipped;
 mod watch;
@@ -11,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use api::{Listener, Options, Server};
+use api::{Listener, Server};
 use engine::{Engine, Names};
 use observability::Observability;
 use tracing_subscriber::EnvFilter;
@@ -31,8 +33,8 @@ pub(crate) struct Arguments {
     /// after.
     #[arg(long, default_value_t = 8083)]
     port: u16,
-    /// Address to listen on. Anybody who reaches it may start and stop executions and, by creating functions, run any
-    /// program: there is no authentication.
+    /// Address to listen on. One that other machines reach needs --credentials: whoever may call may start and stop
+    /// executions and, by creating functions, run any program.
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
     /// Where state is kept; without it, in memory, and gone when the server stops.
@@ -98,6 +100,12 @@ pub(crate) struct Arguments {
     /// an activity may not have; `:`, `/` and control characters stay refused. For tests: AWS keeps them all.
     #[arg(long, value_name = "payload|history|names", value_enum)]
     without_limit: Vec<Quota>,
+    /// A quota of the account that is not AWS's; may be repeated: how many state machines, activities, open executions
+    /// and waiting workers of one activity (pollers) there may be.
+    #[arg(long, value_name = "state-machines|activities|open-executions|pollers=N", value_parser = quotas::parse)]
+    quota: Vec<quotas::Given>,
+    #[command(flatten)]
+    protection: protection::Options,
     #[command(flatten)]
     watch: watch::WatchArguments,
     #[command(flatten)]
@@ -194,13 +202,14 @@ impl Arguments {
 pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Failure> {
     log();
     arguments.check()?;
+    let protection = arguments.protection.read(arguments.listen, &arguments.region, &arguments.aws_endpoint)?;
     let stack = stack::read(arguments.stack.as_deref())?;
     let sources = definitions::find(arguments.definitions.as_deref())?;
     let resolved = resolve(&arguments, &stack, &sources)?;
     // Listening comes first: functions are told where the API is, and callers wait rather than being refused.
-    let options = Options::on(SocketAddr::new(arguments.listen, arguments.port));
-    let listener = Listener::bind(options).await.map_err(could_not_start)?;
-    let world = World::start(&arguments, &stack, listener.address()).await?;
+    let address = SocketAddr::new(arguments.listen, arguments.port);
+    let listener = Listener::bind(protection.api(address)).await.map_err(could_not_start)?;
+    let world = World::start(&arguments, protection, &stack, listener.address()).await?;
     let watching = match watch::start(&arguments, &world).await {
         Ok(watching) => watching,
         Err(failure) => {
@@ -271,6 +280,8 @@ async fn open(
         clock: world.clock.clone(),
         limits: limits(&arguments.without_limit),
         names: names(&arguments.without_limit),
+        quotas: quotas::of(&arguments.quota),
+        signers: world.protection.signers(&arguments.aws_endpoint),
     };
     let observers = watching.map(Observability::observer).into_iter().collect();
     let engine = Engine::open_observed(config, observers).await.map_err(could_not_start)?;

@@ -82,6 +82,8 @@ impl World {
             clock: Clock::system(),
             limits: execution::Limits::default(),
             names: engine::Names::default(),
+            quotas: engine::Quotas::default(),
+            signers: engine::aws::Signers::default(),
         })
         .await
         .unwrap();

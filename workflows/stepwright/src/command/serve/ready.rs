@@ -31,7 +31,7 @@ pub(super) fn announce(
 ) {
     let Beside { workers, metrics } = beside;
     let facts = Facts {
-        api: format!("http://{}", reachable(api)),
+        api: format!("{}://{}", world.protection.scheme(), reachable(api)),
         lambda: world.lambda_url(),
         aws: world.aws_url(),
         sandbox: world.sandbox_url(),

@@ -10,6 +10,7 @@ use engine::{Clock, aws};
 use lambda_host::LambdaHost;
 use sandbox::Sandbox;
 
+use super::protection::Protection;
 use super::skipped::SkippedFile;
 use super::{Arguments, AwsEndpoint, could_not_start};
 use crate::environment;
@@ -26,6 +27,8 @@ const REDIS_PORT: u16 = 6379;
 pub(super) struct World {
     pub(super) clock: Clock,
     endpoint: AwsEndpoint,
+    /// Who may call, and what our own parts sign with.
+    pub(super) protection: Protection,
     pub(super) sandbox: Option<Sandbox>,
     pub(super) lambdas: Option<LambdaHost>,
     /// Where the other processes read what is skipped; `None` where nothing ever is.
@@ -34,14 +37,20 @@ pub(super) struct World {
 
 impl World {
     /// Starts what `arguments` and `stack` ask for; functions are told that the API is at `api`.
-    pub(super) async fn start(arguments: &Arguments, stack: &Stack, api: SocketAddr) -> Result<Self, Failure> {
+    pub(super) async fn start(
+        arguments: &Arguments,
+        protection: Protection,
+        stack: &Stack,
+        api: SocketAddr,
+    ) -> Result<Self, Failure> {
         let clock = clock(arguments)?;
         let skipped = skipped(arguments, &clock)?;
         let sandbox = match arguments.aws_endpoint {
-            AwsEndpoint::Sandbox => Some(start_sandbox(arguments, &clock).await?),
+            AwsEndpoint::Sandbox => Some(start_sandbox(arguments, &protection, &clock).await?),
             AwsEndpoint::Aws | AwsEndpoint::Url(_) => None,
         };
-        let mut world = Self { clock, endpoint: arguments.aws_endpoint.clone(), sandbox, lambdas: None, skipped };
+        let endpoint = arguments.aws_endpoint.clone();
+        let mut world = Self { clock, endpoint, protection, sandbox, lambdas: None, skipped };
         if wants_lambdas(arguments, stack) {
             match start_lambdas(arguments, stack, &world, api).await {
                 Ok(lambdas) => world.lambdas = Some(lambdas),
@@ -125,13 +134,16 @@ fn skipped(arguments: &Arguments, clock: &Clock) -> Result<Option<SkippedFile>, 
     (arguments.skip_idle || before > 0).then(|| SkippedFile::create(arguments.data_dir.as_deref(), before)).transpose()
 }
 
-async fn start_sandbox(arguments: &Arguments, clock: &Clock) -> Result<Sandbox, Failure> {
+async fn start_sandbox(arguments: &Arguments, protection: &Protection, clock: &Clock) -> Result<Sandbox, Failure> {
     let port = environment::variable("REDIS_PORT");
     let redis_port = port.map_or(Ok(REDIS_PORT), |port| {
         port.parse().map_err(|_| Failure::usage(format!("REDIS_PORT: '{port}' is no port")))
     })?;
     let config = sandbox::Config {
-        listen: arguments.part(arguments.sandbox_port, 2)?,
+        listen: SocketAddr::new(
+            protection.sandbox_address(arguments.listen),
+            arguments.part(arguments.sandbox_port, 2)?.port(),
+        ),
         seed: arguments.sandbox_seed,
         profile: arguments.sandbox_profile,
         history_days: None,
@@ -147,6 +159,7 @@ async fn start_sandbox(arguments: &Arguments, clock: &Clock) -> Result<Sandbox, 
         // Known only when both run: see `World::start`.
         lambda_endpoint: None,
         sfn_endpoint: None,
+        access: protection.sandbox(),
     };
     Sandbox::start(config).await.map_err(could_not_start)
 }
@@ -171,6 +184,8 @@ async fn start_lambdas(
     let common_environment = common_environment(arguments, world, api);
     let config = lambda_host::Config {
         listen: arguments.part(arguments.lambda_port, 1)?,
+        connections: world.protection.connections(),
+        keys: world.protection.keys(),
         region: arguments.region.clone(),
         account: arguments.account.clone(),
         functions,
@@ -230,8 +245,9 @@ fn common_environment(arguments: &Arguments, world: &World, api: SocketAddr) -> 
     set("AWS_ENDPOINT_URL_SFN", format!("http://{}", reachable(api)));
     if let Some(url) = world.aws_url() {
         set("AWS_ENDPOINT_URL", url);
-        set("AWS_ACCESS_KEY_ID", "test".to_owned());
-        set("AWS_SECRET_ACCESS_KEY", "test".to_owned());
+        let (id, secret) = world.protection.key_of_parts();
+        set("AWS_ACCESS_KEY_ID", id);
+        set("AWS_SECRET_ACCESS_KEY", secret);
     }
     set("OPS_TIME_SCALE", world.clock.scale().to_string());
     set("OPS_TIME_ORIGIN", world.clock.origin().to_string());
