@@ -8,6 +8,7 @@ mod fields;
 mod gate;
 pub mod history;
 mod jackson;
+mod neighbour;
 pub mod operation;
 mod page;
 mod request;
@@ -15,4 +16,5 @@ mod server;
 
 pub use fault::Fault;
 pub use gate::{Closed, Gate};
+pub use neighbour::{Answering, Neighbour};
 pub use server::{Listener, Options, Server, StartError};

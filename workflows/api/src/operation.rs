@@ -14,6 +14,7 @@ mod version;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use engine::Engine;
 use serde_json::{Value as Json, json};
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use crate::fault::Fault;
 use crate::fields::{Fields, Text};
 use crate::gate::Gate;
+use crate::neighbour::Neighbour;
 
 /// What an operation works with.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub(crate) struct Context {
     pub(crate) stopping: watch::Receiver<bool>,
     /// What requests that change something pass.
     pub(crate) gate: Gate,
+    /// The other APIs at this address.
+    pub(crate) neighbours: Arc<[Arc<dyn Neighbour>]>,
 }
 
 impl Context {

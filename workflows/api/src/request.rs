@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
 use serde_json::Value as Json;
 
 use crate::fault::Fault;
+use crate::neighbour::Neighbour;
 use crate::operation::{self, Context};
 
 /// Bytes of a request's body: AWS's 1 MiB and a margin for the escapes in a definition of that size.
@@ -27,6 +29,11 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let (head, body) = request.into_parts();
+    if let Some(neighbour) = context.neighbours.iter().find(|neighbour| neighbour.takes(&head)) {
+        return neighbour_answer(context, &**neighbour, head, body, number).await;
+    }
+    let request = Request::from_parts(head, body);
     let (name, result) = match target(&request) {
         Ok(name) => {
             let result = operate(context, &name, request.into_body()).await;
@@ -36,16 +43,43 @@ where
     };
     let (status, body) = match &result {
         Ok(answer) => (StatusCode::OK, answer.to_string()),
-        Err(fault) => {
-            let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            (status, fault.body().to_string())
-        }
+        Err(fault) => (status(fault), fault.body().to_string()),
     };
     match &result {
         Ok(_) => tracing::debug!(number, operation = name, "answered"),
         Err(fault) => tracing::debug!(number, operation = name, code = &*fault.code, fault.message, "refused"),
     }
     respond(status, body, number)
+}
+
+/// Lets another API answer.
+async fn neighbour_answer<B>(
+    context: &Context,
+    neighbour: &dyn Neighbour,
+    head: Parts,
+    body: B,
+    number: u64,
+) -> Response<Full<Bytes>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let _passage = context.gate.enter().await;
+    let mut response = match receive(body).await {
+        Ok(body) => neighbour.answer(head, body).await.map(Full::new),
+        Err(fault) => {
+            let mut refusal = Response::new(Full::new(Bytes::from(fault.body().to_string())));
+            *refusal.status_mut() = status(&fault);
+            refusal
+        }
+    };
+    tracing::debug!(number, status = response.status().as_u16(), ?neighbour, "answered");
+    identify(&mut response, number);
+    response
+}
+
+fn status(fault: &Fault) -> StatusCode {
+    StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// The operation that the head asks for.
@@ -131,10 +165,13 @@ where
 fn respond(status: StatusCode, body: String, number: u64) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(WIRE));
-    if let Ok(id) = HeaderValue::from_str(&format!("00000000-0000-4000-8000-{number:012x}")) {
-        headers.insert("x-amzn-requestid", id);
-    }
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(WIRE));
+    identify(&mut response, number);
     response
+}
+
+fn identify(response: &mut Response<Full<Bytes>>, number: u64) {
+    if let Ok(id) = HeaderValue::from_str(&format!("00000000-0000-4000-8000-{number:012x}")) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
 }

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::gate::Gate;
+use crate::neighbour::Neighbour;
 use crate::operation::Context;
 use crate::request;
 
@@ -75,6 +76,12 @@ impl Listener {
     /// Serves `engine`'s operations.
     #[must_use]
     pub fn serve(self, engine: Engine) -> Server {
+        self.serve_with(engine, Vec::new())
+    }
+
+    /// Serves `engine`'s operations, and those of other APIs.
+    #[must_use]
+    pub fn serve_with(self, engine: Engine, neighbours: Vec<Arc<dyn Neighbour>>) -> Server {
         let (stopping, watching) = watch::channel(false);
         let connections = Arc::new(Semaphore::new(self.options.connections as usize));
         let requests = Arc::new(AtomicU64::new(0));
@@ -82,7 +89,7 @@ impl Listener {
         let acceptor = Acceptor {
             listener: self.listener,
             connections: Arc::clone(&connections),
-            context: Context { engine, stopping: watching, gate: gate.clone() },
+            context: Context { engine, stopping: watching, gate: gate.clone(), neighbours: neighbours.into() },
             head_time: self.options.head_time,
             requests: Arc::clone(&requests),
         };

@@ -24,6 +24,7 @@ async fn engine_within(clock: Clock, limits: execution::Limits) -> Engine {
         data_dir: None,
         aws: aws::Endpoint::Url("http://127.0.0.1:9".to_owned()),
         lambda_endpoint: None,
+        events_endpoint: None,
         clock,
         limits,
     };

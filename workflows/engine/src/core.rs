@@ -23,6 +23,7 @@ use crate::histories::Histories;
 use crate::integration::World;
 use crate::map_run::MapRuns;
 use crate::registry::Machines;
+use crate::status_change::StatusChanges;
 use crate::store::write;
 use crate::store::{Ended, ExecutionRecord, Records, Ticket, Write, status_name};
 use crate::timer::Timers;
@@ -50,6 +51,7 @@ pub(crate) struct Core {
     pub(crate) next_number: AtomicU64,
     /// What is to be done soon and has not been.
     pub(crate) errands: Arc<AtomicUsize>,
+    pub(crate) changes_of_status: StatusChanges,
     /// The task that wakes executions.
     pub(crate) sleeper: OnceLock<AbortHandle>,
 }
@@ -158,6 +160,7 @@ impl Core {
             let at = execution.ended_at().unwrap_or_else(|| self.config.clock.now());
             record.ended = Some(Ended { status: status_name(execution.status()).to_owned(), at });
             writes.extend(write::execution(record));
+            writes.extend(self.changes_of_status.note(record, execution.status(), at, *written));
         }
         let next = execution.due().filter(|_| record.ended.is_none());
         if *due != next {
@@ -208,6 +211,7 @@ impl Core {
         if effects.closed {
             self.closed(&effects.arn);
         }
+        self.changes_of_status.tell();
     }
 
     /// An execution has ended, durably: it leaves the open ones, and those who wait for it hear of it.

@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) aws: Client,
     /// Base URL of Lambda's Invoke API, where it is not AWS's.
     pub(crate) lambda_endpoint: Option<String>,
+    /// Base URL of the EventBridge API that has events too.
+    pub(crate) events_endpoint: Option<String>,
     pub(crate) account: String,
 }
 
@@ -48,6 +50,7 @@ impl World {
         Self {
             aws: Client::new(config.aws.clone(), &config.region, config.clock.clone()),
             lambda_endpoint: config.lambda_endpoint.clone(),
+            events_endpoint: config.events_endpoint.clone(),
             account: config.account.clone(),
         }
     }
@@ -62,16 +65,31 @@ pub(crate) async fn perform(world: &World, core: &Weak<Core>, arn: &Arc<str>, or
     let parameters = &order.parameters;
     let done = match (integration.sdk, integration.service, integration.action) {
         (true, "sfn", action) => sfn::perform(core, action, parameters).await,
+        (false, "states", "startExecution") => states::start(core, arn, order).await,
+        (false, "events", "putEvents") => events::put_events(world, arn, parameters).await,
+        _ => match call(world, &integration, parameters).await {
+            Some(done) => done,
+            None => return unsupported(&order.resource),
+        },
+    };
+    finish(integration.pattern, done)
+}
+
+/// Calls what needs no execution around it; `None` where it is no such integration.
+pub(crate) async fn call(
+    world: &World,
+    integration: &Integration<'_>,
+    parameters: &Value,
+) -> Option<Result<Value, Failure>> {
+    Some(match (integration.sdk, integration.service, integration.action) {
+        (true, "sfn", _) => return None,
         (true, service, action) => sdk::perform(world, service, action, parameters).await,
         (false, "lambda", "invoke") => lambda::invoke(world, parameters).await,
-        (false, "states", "startExecution") => states::start(core, arn, order).await,
         (false, "dynamodb", action) => dynamodb::perform(world, action, parameters).await,
         (false, "sqs", "sendMessage") => sqs::send_message(world, parameters).await,
         (false, "sns", "publish") => sns::publish(world, parameters).await,
-        (false, "events", "putEvents") => events::put_events(world, arn, parameters).await,
-        _ => return unsupported(&order.resource),
-    };
-    finish(integration.pattern, done)
+        _ => return None,
+    })
 }
 
 /// What a call's outcome means under the resource's pattern.

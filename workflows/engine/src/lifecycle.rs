@@ -143,6 +143,7 @@ impl Core {
         let events = self.decide(&mut live, Input::Advance);
         live.record.start_date = live.execution.started_at().unwrap_or(live.record.start_date);
         let mut writes = write::execution(&live.record).to_vec();
+        writes.extend(self.changes_of_status.note(&live.record, Status::Running, live.record.start_date, 0));
         writes.extend(self.writes(&mut live, &events));
         let ticket = self.commit(&live, &events, writes);
         let started = Started { arn, start_date: live.record.start_date };
@@ -202,13 +203,8 @@ impl Core {
     pub(crate) fn description(&self, record: &ExecutionRecord) -> Result<ExecutionDescription, Error> {
         let mut description = summary(record);
         if let Some((first, last)) = self.records.journal_ends(record.number)? {
-            if let EventKind::ExecutionStarted { input, .. } = first.kind {
-                description.input = Some(input);
-                description.input_text = first.written;
-            }
             description.redrive_obstacle = self.obstacle(record, last.id);
-            description.output_text.clone_from(&last.written);
-            (description.output, description.failure) = end(last);
+            add_ends(&mut description, first, last);
         }
         Ok(description)
     }
@@ -326,6 +322,16 @@ pub(crate) fn summary(record: &ExecutionRecord) -> ExecutionDescription {
         output_text: None,
         failure: None,
     }
+}
+
+/// Adds what the first and the last event tell: input, output and failure.
+pub(crate) fn add_ends(description: &mut ExecutionDescription, first: Event, last: Event) {
+    if let EventKind::ExecutionStarted { input, .. } = first.kind {
+        description.input = Some(input);
+        description.input_text = first.written;
+    }
+    description.output_text.clone_from(&last.written);
+    (description.output, description.failure) = end(last);
 }
 
 /// Output and failure that the last event tells of. A time-out of the whole execution tells neither, as on AWS.

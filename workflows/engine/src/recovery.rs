@@ -21,6 +21,7 @@ use crate::integration::World;
 use crate::machine;
 use crate::map_run::{self, MapRuns};
 use crate::registry::Machines;
+use crate::status_change::StatusChanges;
 use crate::store::{ClockRecord, Digest, ExecutionRecord, Records, StoreError, write};
 use crate::timer::Timers;
 use crate::version;
@@ -41,6 +42,7 @@ pub(crate) async fn open_over(mut config: Config, records: Records) -> Result<Ar
         records.committer.write(vec![write::clock(&clock)]).durable().await.map_err(OpenError::Write)?;
     }
     let core = build(config, records)?;
+    core.changes_of_status.begin(&core.records)?;
     core.forget_ended()?;
     let orders = core.load_executions()?;
     core.continue_executions(orders);
@@ -126,6 +128,7 @@ fn build(config: Config, records: Records) -> Result<Arc<Core>, OpenError> {
         open: Mutex::default(),
         next_number,
         errands: Arc::default(),
+        changes_of_status: StatusChanges::default(),
         sleeper: OnceLock::new(),
     }))
 }
@@ -271,6 +274,7 @@ mod tests {
             data_dir: None,
             aws: crate::aws::Endpoint::Aws,
             lambda_endpoint: None,
+            events_endpoint: None,
             clock: Clock::manual(0),
             limits: execution::Limits::default(),
         };

@@ -141,6 +141,7 @@ impl Core {
             child.again = true;
         }
         let mut writes = write::execution(&live.record).to_vec();
+        writes.extend(self.changes_of_status.note(&live.record, Status::Running, at, live.written));
         writes.extend(self.writes(&mut live, &events));
         let ticket = self.commit(&live, &events, writes);
         Ok((Some(live), Tried::Redriven(at, ticket)))

@@ -35,6 +35,7 @@ fn config(directory: Option<&Path>, url: &str, clock: &Clock) -> Config {
         data_dir: directory.map(ToOwned::to_owned),
         aws: aws::Endpoint::Url(url.to_owned()),
         lambda_endpoint: Some(url.to_owned()),
+        events_endpoint: None,
         clock: clock.clone(),
         limits: Limits::default(),
     }

@@ -13,6 +13,7 @@ fn world(url: &str) -> World {
     World {
         aws: Client::with_credentials(endpoint, "us-east-1", Clock::manual(0), Some(credentials)),
         lambda_endpoint: Some(url.to_owned()),
+        events_endpoint: None,
         account: "123456789012".to_owned(),
     }
 }
