@@ -9,6 +9,7 @@ mod former;
 mod idle;
 mod machines;
 mod map_runs;
+mod neighbours;
 mod redrives;
 mod tags;
 mod trials;

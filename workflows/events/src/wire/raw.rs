@@ -5,8 +5,8 @@ use http::{Method, Response};
 use serde_json::{Value, json};
 
 use super::{Head, respond, without_nulls};
-use crate::bridge::{Bridge, Raw, State, Timed};
-use crate::event::DEFAULT;
+use crate::bridge::{Bridge, Entry, Raw, State, Timed};
+use crate::event::{DEFAULT, id_of};
 use crate::fault::Fault;
 use crate::schedule::written;
 
@@ -19,12 +19,13 @@ pub(super) async fn answer(bridge: &Bridge, head: &Head, body: &[u8]) -> Respons
     let path: Vec<&str> = head.path.iter().map(String::as_str).collect();
     let result = match (&head.method, path.as_slice()) {
         (&Method::POST, ["_events"]) => ingest(bridge, head, body).await,
+        (&Method::POST, ["_events", "whole"]) => whole(bridge, body).await,
         (&Method::GET, ["_events"]) => Ok(overview(&bridge.inner.state())),
         (&Method::GET, ["_events", "schedules"]) => Ok(schedules(bridge)),
         (&Method::GET, ["_events", "undelivered"]) => Ok(undelivered(&bridge.inner.state())),
         _ => Err(Fault::new(
             "UnknownOperationException",
-            "POST an event to /_events, or GET /_events, /_events/schedules or /_events/undelivered",
+            "POST an event to /_events or /_events/whole, or GET /_events, /_events/schedules or /_events/undelivered",
         )),
     };
     match result {
@@ -40,6 +41,42 @@ pub(super) async fn answer(bridge: &Bridge, head: &Head, body: &[u8]) -> Respons
     }
 }
 
+/// The body is a whole event, as a simulator of an AWS service puts it; the same id is the same event.
+async fn whole(bridge: &Bridge, body: &[u8]) -> Result<Value, Fault> {
+    let event = json(body)?;
+    let text = |name: &str| {
+        let text = event[name].as_str().filter(|text| !text.is_empty());
+        text.ok_or_else(|| Fault::validation(format!("{name} is missing: send the event with its envelope")))
+    };
+    let resources = event["resources"].as_array().into_iter().flatten();
+    let entry = Entry {
+        bus: DEFAULT.to_owned(),
+        source: text("source")?.to_owned(),
+        detail_type: text("detail-type")?.to_owned(),
+        time: event.get("time").and_then(super::scheduler::instant),
+        resources: resources.filter_map(Value::as_str).map(str::to_owned).collect(),
+        detail: event["detail"].clone(),
+        id: Some(id_of(&["whole", text("id")?])),
+    };
+    if !entry.detail.is_object() {
+        return Err(Fault::validation("detail is no JSON object"));
+    }
+    let ids = bridge.inner.put(vec![entry]).await?;
+    Ok(json!({ "EventId": ids.first() }))
+}
+
+/// The JSON object of a body.
+fn json(body: &[u8]) -> Result<Value, Fault> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| {
+        Fault::validation(format!("the body is not JSON: {error}; send the event as a JSON object"))
+    })?;
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(Fault::validation("the body is no JSON object; send the event as one"))
+    }
+}
+
 /// The body becomes the detail of one event; source, type and bus are in the query, or in headers.
 async fn ingest(bridge: &Bridge, head: &Head, body: &[u8]) -> Result<Value, Fault> {
     let said = |query: &str, header: &str| head.query(query).or_else(|| head.header(header));
@@ -51,12 +88,7 @@ async fn ingest(bridge: &Bridge, head: &Head, body: &[u8]) -> Result<Value, Faul
             "source: '{source}' is AWS's own; choose one that does not begin with aws."
         )));
     }
-    let detail: Value = serde_json::from_slice(body).map_err(|error| {
-        Fault::validation(format!("the body is not JSON: {error}; send the event as a JSON object"))
-    })?;
-    if !detail.is_object() {
-        return Err(Fault::validation("the body is no JSON object; send the event as one"));
-    }
+    let detail = json(body)?;
     let raw = Raw {
         bus: said("bus", "x-event-bus").unwrap_or(DEFAULT).to_owned(),
         source: source.to_owned(),

@@ -268,6 +268,15 @@ async fn raw_events_come_in_and_what_is_due_is_shown() {
     assert_eq!((status, answer["EventId"].as_str().unwrap().len()), (200, 36));
     world.settled().await;
     assert_eq!(world.inputs(&machine)[0]["detail"], json!({"alert": 1}));
+    let whole = json!({"id": "e", "source": "aws.ecs", "detail-type": "ECS Hook State Change", "detail": {"a": 1},
+        "time": "2026-01-01T00:00:01Z", "resources": ["arn:r"]});
+    for _ in 0..2 {
+        let pattern = json!({"EventPattern": {"source": ["aws.ecs"], "resources": ["arn:r"]}});
+        world.rule("whole", pattern, json!({"Arn": machine})).await;
+        assert_eq!(send(&world, Request::post("/_events/whole"), &whole.to_string()).await.0, 200);
+        world.settled().await;
+        assert_eq!(world.inputs(&machine).len(), 2, "the same event is one");
+    }
     let (_, due, _) = send(&world, Request::get("/_events/schedules"), "").await;
     assert_eq!(due["schedules"][0]["next"], "2026-01-01T01:00:00Z");
     let (_, lost, _) = send(&world, Request::get("/_events/undelivered"), "").await;
