@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use engine::{Clock, aws};
@@ -23,10 +24,11 @@ fn machine(name: &str) -> String {
     format!("arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:{name}")
 }
 
-/// A loopback port below those that connections get by themselves.
+/// A loopback port below those that connections get by themselves; no two tests of a process look at the same.
 fn free_port() -> u16 {
+    static LOOKED: AtomicU16 = AtomicU16::new(0);
     let begin = u16::try_from(std::process::id() % 9000).unwrap_or_default();
-    let mut ports = (0..9000).map(|offset| 10_000 + (begin + offset) % 9000);
+    let mut ports = (0..9000).map(|_| 10_000 + (begin + LOOKED.fetch_add(1, Ordering::Relaxed) % 9000) % 9000);
     ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).expect("a loopback port is free")
 }
 
