@@ -94,7 +94,7 @@ impl Drop for Server {
 
 fn serve(folder: &Path, port: u16, options: &[String]) -> Child {
     let path = |name: &str| folder.join(name).display().to_string();
-    let child = Command::new(env!("CARGO_BIN_EXE_stepwright"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stepwright"))
         .args(["serve", "--output=json", "--no-workers", "--lambda-port=0", "--sandbox-port=0", "--traffic-port=0"])
         .arg(format!("--port={port}"))
         .args(["--data-dir", &path("data"), "--definitions", &path("machines"), "--stack", &path("stack.json")])
@@ -109,6 +109,8 @@ fn serve(folder: &Path, port: u16, options: &[String]) -> Child {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+    let _ = child.kill();
+    let _ = child.wait();
     panic!("nobody listens on {port}");
 }
 
