@@ -320,7 +320,7 @@ async fn ecs_asks_its_lambda_hook_at_every_stage_and_promotes() {
 async fn a_pause_hook_is_continued_by_an_execution_that_eventbridge_started() {
     let stack = Stack::start(with_workers()).await;
     let rule = include_str!("../../infra/deployment/pause-hook-rule.json");
-    let rule = example(&rule.replace("<SERVICE_ARN>", "arn:aws:ecs:us-east-1:123456789012:service/production/search"));
+    let rule = example(&rule.replace("${ServiceArn}", "arn:aws:ecs:us-east-1:123456789012:service/production/search"));
     let pattern = rule["EventPattern"].to_string();
     stack.account.aws("AWSEvents.PutRule", json!({"Name": rule["Name"], "EventPattern": pattern})).await;
     let mut target = rule["Target"].clone();

@@ -179,7 +179,13 @@ impl Sandbox {
 
     /// Where Lambda functions are invoked and executions started from now on, as base URLs.
     pub fn connect(&self, lambda: Option<String>, sfn: Option<String>) {
-        self.shared.mailbox.set_endpoints(sender::Endpoints { lambda, sfn });
+        self.shared.mailbox.set_endpoints(sender::Endpoints { lambda, sfn, events: None });
+    }
+
+    /// Has the events of AWS services put on another bus too: `POST /_events/whole` below this base URL.
+    pub fn forward_events(&self, to: String) {
+        self.shared.mailbox.set_events(to);
+        self.shared.with_world(|world| world.bus.forwards = true);
     }
 
     /// Waits until everything that the sandbox has sent to the outside has been answered.

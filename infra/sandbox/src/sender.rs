@@ -28,6 +28,8 @@ pub(crate) struct Endpoints {
     pub(crate) lambda: Option<String>,
     /// Base URL of the Step Functions API.
     pub(crate) sfn: Option<String>,
+    /// Base URL of the other bus.
+    pub(crate) events: Option<String>,
 }
 
 /// What hands commands to the sender.
@@ -61,6 +63,11 @@ impl Mailbox {
     /// Where the outside is from now on.
     pub(crate) fn set_endpoints(&self, endpoints: Endpoints) {
         *self.endpoints.lock().unwrap_or_else(PoisonError::into_inner) = endpoints;
+    }
+
+    /// Where the other bus is from now on.
+    pub(crate) fn set_events(&self, events: String) {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).events = Some(events);
     }
 
     fn endpoints(&self) -> Endpoints {
@@ -150,6 +157,12 @@ fn request(endpoints: &Endpoints, command: Command) -> Result<Request<Bytes>, St
             let body = json!({ "stateMachineArn": machine, "input": input.to_string() }).to_string();
             let target = ("x-amz-target", "AWSStepFunctions.StartExecution");
             (format!("{}/", base.trim_end_matches('/')), [("content-type", "application/x-amz-json-1.0"), target], body)
+        }
+        Command::Tell { event } => {
+            let base = endpoints.events.as_deref().ok_or("the sandbox knows no other bus")?;
+            let uri = format!("{}/_events/whole", base.trim_end_matches('/'));
+            let from = ("user-agent", "stepwright-sandbox");
+            (uri, [("content-type", "application/json"), from], event.to_string())
         }
     };
     let mut builder = Request::post(uri);

@@ -77,7 +77,8 @@ impl Shared {
         };
         let world = World::new(config.seed, clock.now_ms(), place, config.profile, config.history_days);
         let state = State { world, calls: Log::default(), faults: Waiting::default(), touched_ms: i64::MIN };
-        let endpoints = Endpoints { lambda: config.lambda_endpoint.clone(), sfn: config.sfn_endpoint.clone() };
+        let endpoints =
+            Endpoints { lambda: config.lambda_endpoint.clone(), sfn: config.sfn_endpoint.clone(), events: None };
         let (mailbox, queue) = Mailbox::new(endpoints);
         let (access, region) = (config.access.clone(), config.region.clone());
         (Self { clock, mailbox, access, region, state: Mutex::new(state) }, queue)

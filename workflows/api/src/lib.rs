@@ -8,6 +8,7 @@ mod fields;
 mod gate;
 pub mod history;
 mod jackson;
+mod neighbour;
 pub mod operation;
 mod page;
 mod request;
@@ -16,5 +17,6 @@ mod throttle;
 
 pub use fault::Fault;
 pub use gate::{Closed, Gate};
+pub use neighbour::{Answering, Neighbour};
 pub use server::{Listener, Options, Server, StartError};
 pub use throttle::{Bucket, Throttle};

@@ -26,6 +26,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::fault::Fault;
 use crate::fields::{Fields, Text};
 use crate::gate::Gate;
+use crate::neighbour::Neighbour;
 use crate::throttle::Buckets;
 
 /// What an operation works with.
@@ -41,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) buckets: Arc<Buckets>,
     /// Room for those that read a definition.
     pub(crate) definitions: Arc<Semaphore>,
+    /// The other APIs at this address.
+    pub(crate) neighbours: Arc<[Arc<dyn Neighbour>]>,
 }
 
 impl Context {

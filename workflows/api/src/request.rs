@@ -10,6 +10,7 @@ use listener::{Scope, Unread};
 use serde_json::Value as Json;
 
 use crate::fault::Fault;
+use crate::neighbour::Neighbour;
 use crate::operation::{self, Context};
 
 /// Bytes of a request's body: AWS's 1 MiB and a margin for the escapes in a definition of that size.
@@ -28,9 +29,12 @@ where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let (name, result) = match target(&request) {
+    let (head, body) = request.into_parts();
+    if let Some(neighbour) = context.neighbours.iter().find(|neighbour| neighbour.takes(&head)) {
+        return neighbour_answer(context, &**neighbour, head, body, number).await;
+    }
+    let (name, result) = match target(&head) {
         Ok(name) => {
-            let (head, body) = request.into_parts();
             let result = match received(&head, body).await {
                 Ok(body) => operate(context, &name, &head, &body).await,
                 Err(fault) => Err(fault),
@@ -41,10 +45,7 @@ where
     };
     let (status, body) = match &result {
         Ok(answer) => (StatusCode::OK, answer.to_string()),
-        Err(fault) => {
-            let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            (status, fault.body().to_string())
-        }
+        Err(fault) => (status(fault), fault.body().to_string()),
     };
     match &result {
         Ok(_) => tracing::debug!(number, operation = name, "answered"),
@@ -53,13 +54,47 @@ where
     respond(status, body, number)
 }
 
+/// Lets another API answer.
+async fn neighbour_answer<B>(
+    context: &Context,
+    neighbour: &dyn Neighbour,
+    head: Parts,
+    body: B,
+    number: u64,
+) -> Response<Full<Bytes>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let received = received(&head, body).await;
+    let permitted = received.and_then(|body| authenticate(context, &head, &body, None).map(|()| body));
+    let mut response = match permitted {
+        Ok(body) => {
+            let _passage = context.gate.enter().await;
+            neighbour.answer(head, body).await.map(Full::new)
+        }
+        Err(fault) => {
+            let mut refusal = Response::new(Full::new(Bytes::from(fault.body().to_string())));
+            *refusal.status_mut() = status(&fault);
+            refusal
+        }
+    };
+    tracing::debug!(number, status = response.status().as_u16(), ?neighbour, "answered");
+    identify(&mut response, number);
+    response
+}
+
+fn status(fault: &Fault) -> StatusCode {
+    StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 /// The operation that the head asks for.
-fn target<B>(request: &Request<B>) -> Result<String, Fault> {
-    if request.method() != Method::POST {
-        let message = format!("the method must be POST, not {}; operations are POSTed to /", request.method());
+fn target(head: &Parts) -> Result<String, Fault> {
+    if head.method != Method::POST {
+        let message = format!("the method must be POST, not {}; operations are POSTed to /", head.method);
         return Err(Fault { status: 405, ..Fault::caller("UnknownOperationException", message) });
     }
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let Some(target) = header(TARGET) else {
         let message = "the header X-Amz-Target is missing; it must be AWSStepFunctions.<operation>";
         return Err(Fault::caller("UnknownOperationException", message));
@@ -83,7 +118,7 @@ fn trace(head: &Parts) -> Option<&str> {
 }
 
 async fn operate(context: &Context, name: &str, head: &Parts, body: &[u8]) -> Result<Json, Fault> {
-    authenticate(context, head, body)?;
+    authenticate(context, head, body, Some(SIGNING_NAME))?;
     let mut body: Json = if body.is_empty() {
         Json::Object(serde_json::Map::new())
     } else {
@@ -98,7 +133,7 @@ async fn operate(context: &Context, name: &str, head: &Parts, body: &[u8]) -> Re
 
 /// Who may ask: where there are keys, who signs with one of them; else every program, but no web page. Browsers say
 /// where a request comes from, and a page must not start workflows here because a person looks at it.
-fn authenticate(context: &Context, head: &Parts, body: &[u8]) -> Result<(), Fault> {
+fn authenticate(context: &Context, head: &Parts, body: &[u8], service: Option<&str>) -> Result<(), Fault> {
     let Some(keys) = &context.keys else {
         return if head.headers.contains_key(ORIGIN) {
             let message =
@@ -108,7 +143,7 @@ fn authenticate(context: &Context, head: &Parts, body: &[u8]) -> Result<(), Faul
             Ok(())
         };
     };
-    let scope = Scope { region: &context.engine.config().region, service: Some(SIGNING_NAME) };
+    let scope = Scope { region: &context.engine.config().region, service };
     keys.check(head, body, scope).map_err(|refused| Fault::caller(refused.code, refused.message))
 }
 
@@ -133,10 +168,13 @@ where
 fn respond(status: StatusCode, body: String, number: u64) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(WIRE));
-    if let Ok(id) = HeaderValue::from_str(&format!("00000000-0000-4000-8000-{number:012x}")) {
-        headers.insert("x-amzn-requestid", id);
-    }
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(WIRE));
+    identify(&mut response, number);
     response
+}
+
+fn identify(response: &mut Response<Full<Bytes>>, number: u64) {
+    if let Ok(id) = HeaderValue::from_str(&format!("00000000-0000-4000-8000-{number:012x}")) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::gate::Gate;
+use crate::neighbour::Neighbour;
 use crate::operation::{Context, DEFINITIONS};
 use crate::request;
 use crate::throttle::{Buckets, Throttle};
@@ -82,13 +83,27 @@ impl Listener {
     /// Serves `engine`'s operations.
     #[must_use]
     pub fn serve(self, engine: Engine) -> Server {
+        self.serve_with(engine, Vec::new())
+    }
+
+    /// Serves `engine`'s operations, and those of other APIs.
+    #[must_use]
+    pub fn serve_with(self, engine: Engine, neighbours: Vec<Arc<dyn Neighbour>>) -> Server {
         let Options { connections, drain_time, keys, throttle, .. } = self.options;
         let (stopping, watching) = watch::channel(false);
         let requests = Arc::new(AtomicU64::new(0));
         let gate = Gate::default();
         let definitions = Arc::new(Semaphore::new(DEFINITIONS));
         let buckets = Arc::new(Buckets::new(throttle));
-        let context = Context { engine, stopping: watching.clone(), gate: gate.clone(), keys, buckets, definitions };
+        let context = Context {
+            engine,
+            stopping: watching.clone(),
+            gate: gate.clone(),
+            keys,
+            buckets,
+            definitions,
+            neighbours: neighbours.into(),
+        };
         let counted = Arc::clone(&requests);
         let handler = move |request| {
             let context = context.clone();

@@ -31,6 +31,7 @@ fn config(clock: Clock, limits: execution::Limits) -> Config {
         data_dir: None,
         aws: aws::Endpoint::Url("http://127.0.0.1:9".to_owned()),
         lambda_endpoint: None,
+        events_endpoint: None,
         clock,
         limits,
         names: engine::Names::default(),
@@ -104,6 +105,38 @@ fn request(operation: &str, body: String) -> Request<Full<Bytes>> {
         .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
         .body(Full::new(Bytes::from(body)))
         .unwrap()
+}
+
+/// Answers what comes to `/other` with its own body.
+#[derive(Debug)]
+struct Echo;
+
+impl crate::Neighbour for Echo {
+    fn takes(&self, head: &http::request::Parts) -> bool {
+        head.uri.path() == "/other"
+    }
+
+    fn answer(&self, _: http::request::Parts, body: Bytes) -> crate::Answering<'_> {
+        let mut response = http::Response::new(body);
+        response.headers_mut().insert("content-type", "application/x-amz-json-1.0".parse().unwrap());
+        Box::pin(std::future::ready(response))
+    }
+}
+
+#[tokio::test]
+async fn requests_of_a_neighbour_are_handed_on_and_wait_at_the_gate() {
+    let listener = Listener::bind(Options::on((Ipv4Addr::LOCALHOST, 0).into())).await.unwrap();
+    let server = listener.serve_with(engine(Clock::manual(NOW)).await, vec![Arc::new(Echo)]);
+    let mut client = Connection::open(&server).await;
+    let other = || Request::put("/other").body(Full::new(Bytes::from("{\"a\":1}"))).unwrap();
+    assert_eq!(client.send(other()).await, (200, json!({ "a": 1 })));
+    client.done("ListStateMachines", json!({})).await;
+    let closed = server.gate().try_close().unwrap();
+    let waiting = tokio::spawn(async move { client.send(other()).await });
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    drop(closed);
+    assert_eq!(waiting.await.unwrap().0, 200);
 }
 
 fn pass() -> Json {

@@ -52,6 +52,7 @@ async fn open(folder: Option<&Path>, clock: &Clock) -> Result<Engine, Failure> {
         data_dir: folder.map(Path::to_path_buf),
         aws: aws::Endpoint::Url("http://127.0.0.1:1".to_owned()),
         lambda_endpoint: None,
+        events_endpoint: None,
         clock: clock.clone(),
         // A Map of 10,000 items is longer than the history that AWS allows.
         limits: Limits { history_events: 1_000_000, ..Limits::default() },

@@ -116,18 +116,45 @@ impl Client {
         }
     }
 
+    /// The same, but at the base URL `base` instead of the client's endpoint.
+    ///
+    /// # Errors
+    /// The service refused, no answer came, or its protocol is not supported.
+    pub async fn call_at(
+        &self,
+        base: &str,
+        service: &str,
+        action: &str,
+        parameters: &Value,
+    ) -> Result<Reply, CallError> {
+        match Service::find(service) {
+            Some(service) => self.exchange(service, action, parameters, Some(base.to_owned())).await,
+            None => Err(CallError::Unsupported(service.to_owned(), Service::names())),
+        }
+    }
+
     pub(crate) async fn call_service(
         &self,
         service: &'static Service,
         action: &str,
         parameters: &Value,
     ) -> Result<Reply, CallError> {
+        self.exchange(service, action, parameters, None).await
+    }
+
+    async fn exchange(
+        &self,
+        service: &'static Service,
+        action: &str,
+        parameters: &Value,
+        base: Option<String>,
+    ) -> Result<Reply, CallError> {
         let call = match &service.protocol {
             Protocol::Json { .. } => json::request(service, action, parameters),
             Protocol::Query { .. } => query::request(service, action, parameters),
             Protocol::Ec2 { version } => ec2::request(service, action, version, parameters),
         };
-        let answer = self.http.send(call).await?;
+        let answer = self.http.send(Call { base, ..call }).await?;
         match &service.protocol {
             Protocol::Json { .. } => json::reply(service, answer),
             Protocol::Query { .. } => query::reply(action, &answer),

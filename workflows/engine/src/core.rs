@@ -25,6 +25,7 @@ use crate::integration::World;
 use crate::map_run::MapRuns;
 use crate::observe::{Committed, Observed, Observers};
 use crate::registry::Machines;
+use crate::status_change::StatusChanges;
 use crate::store::write;
 use crate::store::{Ended, ExecutionRecord, Records, Ticket, Write, status_name};
 use crate::timer::Timers;
@@ -53,6 +54,7 @@ pub(crate) struct Core {
     pub(crate) next_number: AtomicU64,
     /// What is to be done soon and has not been.
     pub(crate) errands: Arc<AtomicUsize>,
+    pub(crate) changes_of_status: StatusChanges,
     /// The task that wakes executions.
     pub(crate) sleeper: OnceLock<AbortHandle>,
 }
@@ -170,7 +172,10 @@ impl Core {
         if reader.is_none() {
             writes.extend(write::events(record.number, *written, events));
             if ended {
+                let at = record.ended.as_ref().map_or(record.start_date, |ended| ended.at);
+                let events = *written + events.len() as u64;
                 writes.extend(write::execution(record));
+                writes.extend(self.changes_of_status.note(record, execution.status(), at, events));
             }
             if *due != next {
                 writes.extend(due.map(|due| write::no_due(due, record.number)));
@@ -231,6 +236,7 @@ impl Core {
         if let Some(end) = effects.end {
             self.close(&effects.arn, end, effects.reader);
         }
+        self.changes_of_status.tell();
     }
 
     /// An execution has ended, durably: it leaves the open ones, and those who wait for it hear of it.

@@ -39,6 +39,8 @@ pub struct Config {
     pub aws: aws::Endpoint,
     /// Base URL of Lambda's Invoke API; `None` means where `aws` says.
     pub lambda_endpoint: Option<String>,
+    /// Base URL of an EventBridge API that tasks put their events at, after where `aws` says; `None`: only there.
+    pub events_endpoint: Option<String>,
     /// The clock.
     pub clock: Clock,
     /// Quotas of one execution.
@@ -103,6 +105,11 @@ impl Engine {
     #[must_use]
     pub fn figures(&self) -> Figures {
         self.core.figures()
+    }
+
+    /// What is behind the facade.
+    pub(crate) const fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// Stops taking work, makes durable what is under way and releases the data directory. Calls under way are

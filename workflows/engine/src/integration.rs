@@ -44,6 +44,8 @@ pub(crate) struct World {
     pub(crate) aws: Client,
     /// Base URL of Lambda's Invoke API, where it is not AWS's.
     pub(crate) lambda_endpoint: Option<String>,
+    /// Base URL of the EventBridge API that has events too.
+    pub(crate) events_endpoint: Option<String>,
     pub(crate) account: String,
     /// The way of HTTP Tasks.
     pub(crate) web: Web,
@@ -54,6 +56,7 @@ impl World {
         Self {
             aws: Client::with_signers(config.aws.clone(), &config.region, config.clock.clone(), &config.signers),
             lambda_endpoint: config.lambda_endpoint.clone(),
+            events_endpoint: config.events_endpoint.clone(),
             account: config.account.clone(),
             web: Web::new(config.aws != Endpoint::Aws),
         }
@@ -74,17 +77,34 @@ pub(crate) async fn perform(world: &World, core: &Weak<Core>, arn: &Arc<str>, or
     let trace = || trace_header(core, arn, order.task);
     let done = match (integration.sdk, integration.service, integration.action) {
         (true, "sfn", action) => sfn::perform(core, action, parameters, trace()).await,
-        (true, service, action) => sdk::perform(world, service, action, parameters).await,
-        (false, "lambda", "invoke") => lambda::invoke(world, parameters, trace()).await,
         (false, "states", "startExecution") => states::start(core, arn, order, trace()).await,
+        (false, "events", "putEvents") => events::put_events(world, arn, parameters).await,
+        (false, "http", "invoke") => http::invoke(world, parameters).await,
+        _ => match call(world, &integration, parameters, trace()).await {
+            Some(done) => done,
+            None => return unsupported(&order.resource),
+        },
+    };
+    finish(integration.pattern, done)
+}
+
+/// Calls what needs no execution around it, as part of the trace of an X-Ray header; `None` where it is no such
+/// integration.
+pub(crate) async fn call(
+    world: &World,
+    integration: &Integration<'_>,
+    parameters: &Value,
+    trace: Option<String>,
+) -> Option<Result<Value, Failure>> {
+    Some(match (integration.sdk, integration.service, integration.action) {
+        (true, "sfn", _) => return None,
+        (true, service, action) => sdk::perform(world, service, action, parameters).await,
+        (false, "lambda", "invoke") => lambda::invoke(world, parameters, trace).await,
         (false, "dynamodb", action) => dynamodb::perform(world, action, parameters).await,
         (false, "sqs", "sendMessage") => sqs::send_message(world, parameters).await,
         (false, "sns", "publish") => sns::publish(world, parameters).await,
-        (false, "events", "putEvents") => events::put_events(world, arn, parameters).await,
-        (false, "http", "invoke") => http::invoke(world, parameters).await,
-        _ => return unsupported(&order.resource),
-    };
-    finish(integration.pattern, done)
+        _ => return None,
+    })
 }
 
 /// The X-Ray header that makes what a task calls a part of the execution's trace, where it has one.

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, MutexGuard};
 
 use asl::{Definition, ExecutionType, Value};
-use execution::{Event, EventKind, Execution, Failure, Identity, Input, Millis};
+use execution::{Event, EventKind, Execution, Failure, Identity, Input, Millis, Status};
 
 use crate::alias::Target;
 use crate::arn;
@@ -157,6 +157,7 @@ impl Core {
         if live.reader.is_none() {
             writes.extend(write::execution(&live.record));
             writes.extend(write::listed(&live.record));
+            writes.extend(self.changes_of_status.note(&live.record, Status::Running, live.record.start_date, 0));
         }
         writes.extend(self.writes(&mut live, &events));
         let ticket = self.commit(&mut live, events, writes);
@@ -220,13 +221,8 @@ impl Core {
     pub(crate) fn description(&self, record: &ExecutionRecord) -> Result<ExecutionDescription, Error> {
         let mut description = summary(record);
         if let Some((first, last)) = self.records.journal_ends(record.number)? {
-            if let EventKind::ExecutionStarted { input, .. } = first.kind {
-                description.input = Some(input);
-                description.input_text = first.written;
-            }
             description.redrive_obstacle = self.obstacle(record, last.id);
-            description.output_text.clone_from(&last.written);
-            (description.output, description.failure) = end_of(&last.kind);
+            add_ends(&mut description, first, last);
         }
         Ok(description)
     }
@@ -310,6 +306,16 @@ pub(crate) fn summary(record: &ExecutionRecord) -> ExecutionDescription {
         output_text: None,
         failure: None,
     }
+}
+
+/// Adds what the first and the last event tell: input, output and failure.
+pub(crate) fn add_ends(description: &mut ExecutionDescription, first: Event, last: Event) {
+    if let EventKind::ExecutionStarted { input, .. } = first.kind {
+        description.input = Some(input);
+        description.input_text = first.written;
+    }
+    description.output_text.clone_from(&last.written);
+    (description.output, description.failure) = end_of(&last.kind);
 }
 
 /// Output and failure that the last event tells of. A time-out of the whole execution tells neither, as on AWS.

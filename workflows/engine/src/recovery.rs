@@ -22,6 +22,7 @@ use crate::machine;
 use crate::map_run::{self, MapRuns};
 use crate::observe::Observers;
 use crate::registry::Machines;
+use crate::status_change::StatusChanges;
 use crate::store::{ClockRecord, Digest, ExecutionRecord, Records, StoreError, write};
 use crate::timer::Timers;
 use crate::version;
@@ -46,6 +47,7 @@ pub(crate) async fn open_over(
         records.committer.write(vec![write::clock(&clock)]).durable().await.map_err(OpenError::Write)?;
     }
     let core = build(config, records, observers)?;
+    core.changes_of_status.begin(&core.records)?;
     core.forget_ended()?;
     let orders = core.load_executions()?;
     core.continue_executions(orders);
@@ -132,6 +134,7 @@ fn build(config: Config, records: Records, observers: Observers) -> Result<Arc<C
         open: Mutex::default(),
         next_number,
         errands: Arc::default(),
+        changes_of_status: StatusChanges::default(),
         sleeper: OnceLock::new(),
     }))
 }
@@ -286,6 +289,7 @@ mod tests {
             data_dir: None,
             aws: crate::aws::Endpoint::Aws,
             lambda_endpoint: None,
+            events_endpoint: None,
             clock: Clock::manual(0),
             limits: execution::Limits::default(),
             names: crate::arn::Names::default(),

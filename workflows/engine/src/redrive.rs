@@ -143,6 +143,8 @@ impl Core {
             child.again = true;
         }
         let mut writes = write::execution(&live.record).to_vec();
+        // With the event that redrives it: its end may be of the same moment, and has one event less.
+        writes.extend(self.changes_of_status.note(&live.record, Status::Running, at, live.written + 1));
         writes.extend(self.writes(&mut live, &events));
         let ticket = self.commit(&mut live, events, writes);
         Ok((Some(live), Tried::Redriven(at, ticket)))

@@ -23,8 +23,8 @@ pub(crate) use map_run::{ChildRecord, Counts, MapRunRecord, Progress, ResultFile
 pub(crate) use memory::Memory;
 pub(crate) use records::write;
 pub(crate) use records::{
-    ClockRecord, Digest, Ended, ExecutionRecord, MachineRecord, Origin, Records, Redrives, VersionRecord, digest,
-    status_name,
+    ChangeRecord, ClockRecord, Digest, Ended, ExecutionRecord, MachineRecord, Origin, Records, Redrives, VersionRecord,
+    digest, status_from_name, status_name,
 };
 
 /// A key space.
@@ -54,11 +54,15 @@ pub(crate) enum Space {
     Due,
     /// Runs of distributed Maps.
     MapRuns,
+    /// Changes of executions' statuses that nobody has taken yet.
+    Changes,
+    /// What a crate beside the engine keeps here.
+    Kept,
 }
 
 impl Space {
     /// All of them.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Meta,
         Self::Machines,
         Self::Versions,
@@ -71,6 +75,8 @@ impl Space {
         Self::Journal,
         Self::Due,
         Self::MapRuns,
+        Self::Changes,
+        Self::Kept,
     ];
 
     /// The name on disk.
@@ -88,6 +94,8 @@ impl Space {
             Self::Journal => "journal",
             Self::Due => "due",
             Self::MapRuns => "map_runs",
+            Self::Changes => "changes",
+            Self::Kept => "kept",
         }
     }
 }

@@ -88,6 +88,7 @@ async fn run(watch: Watch, count: usize) -> Result<f64, Failure> {
         lambda_endpoint: None,
         clock: Clock::system(),
         limits: Limits::default(),
+        events_endpoint: None,
         names: engine::Names::default(),
         quotas: engine::Quotas::default(),
         signers: engine::aws::Signers::default(),

@@ -234,6 +234,7 @@ mod tests {
             lambda_endpoint: None,
             clock,
             limits: execution::Limits::default(),
+            events_endpoint: None,
             names: engine::Names::default(),
             quotas: engine::Quotas::default(),
             signers: engine::aws::Signers::default(),

@@ -27,6 +27,12 @@ pub(crate) struct Stack {
     /// Activity workers, by the name of their binary.
     #[serde(default)]
     pub(crate) workers: BTreeMap<String, Worker>,
+    /// Rules of EventBridge, as PutRule has them, with Targets.
+    #[serde(default)]
+    pub(crate) rules: Vec<serde_json::Value>,
+    /// Schedules of EventBridge Scheduler, as CreateSchedule has them.
+    #[serde(default)]
+    pub(crate) schedules: Vec<serde_json::Value>,
 }
 
 /// An activity worker as deployed.

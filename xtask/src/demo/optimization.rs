@@ -73,10 +73,10 @@ fn rule(root: &Path, name: &str) -> Result<Value, Failure> {
     let text = std::fs::read_to_string(&path).during(|| path.display().to_string())?;
     let machine = |name: &str| format!("arn:aws:states:us-east-1:123456789012:stateMachine:{name}");
     let text = text
-        .replace("<OPTIMIZATION_STATE_MACHINE_ARN>", &machine("optimization"))
-        .replace("<SCALING_OPTIMIZATION_STATE_MACHINE_ARN>", &machine("scaling-optimization"))
-        .replace("<COST_OPTIMIZATION_STATE_MACHINE_ARN>", &machine("cost-optimization"))
-        .replace("<EVENTS_ROLE_ARN>", "arn:aws:iam::123456789012:role/events");
+        .replace("${OptimizationStateMachineArn}", &machine("optimization"))
+        .replace("${ScalingOptimizationStateMachineArn}", &machine("scaling-optimization"))
+        .replace("${CostOptimizationStateMachineArn}", &machine("cost-optimization"))
+        .replace("${EventsRoleArn}", "arn:aws:iam::123456789012:role/events");
     serde_json::from_str(&text).during(|| path.display().to_string())
 }
 

@@ -118,6 +118,8 @@ pub(crate) struct Bus {
     pub(crate) service_events: VecDeque<Value>,
     /// Its rules.
     pub(crate) rules: Rules,
+    /// Whether another bus has what AWS services put here too.
+    pub(crate) forwards: bool,
 }
 
 impl Bus {

@@ -31,6 +31,11 @@ pub(crate) enum Command {
         /// The execution's input.
         input: Value,
     },
+    /// Put an event on another bus.
+    Tell {
+        /// The whole event.
+        event: Value,
+    },
 }
 
 /// What came of it.
@@ -51,6 +56,8 @@ pub(crate) enum Purpose {
     Ecs(String, String),
     /// The target of an EventBridge rule.
     Rule(String),
+    /// Another bus.
+    Bus,
 }
 
 /// What waits to be sent, and what waits for an answer.
@@ -88,15 +95,18 @@ impl World {
         match self.outbox.purposes.remove(&number) {
             Some(Purpose::CodeDeploy(deployment, hook)) => self.codedeploy_hook_answered(&deployment, &hook, &reply),
             Some(Purpose::Ecs(deployment, hook)) => self.ecs_hook_answered(&deployment, &hook, &reply),
-            Some(Purpose::Rule(rule)) => {
-                if let Reply::Failed(problem) = reply {
-                    self.outbox.failures.push_back(format!("rule {rule}: {problem}"));
-                    if self.outbox.failures.len() > FAILURES_KEPT {
-                        self.outbox.failures.pop_front();
-                    }
-                }
-            }
+            Some(Purpose::Rule(rule)) => self.delivered(&format!("rule {rule}"), reply),
+            Some(Purpose::Bus) => self.delivered("the other bus", reply),
             None => {}
+        }
+    }
+
+    fn delivered(&mut self, whom: &str, reply: Reply) {
+        if let Reply::Failed(problem) = reply {
+            self.outbox.failures.push_back(format!("{whom}: {problem}"));
+            if self.outbox.failures.len() > FAILURES_KEPT {
+                self.outbox.failures.pop_front();
+            }
         }
     }
 }

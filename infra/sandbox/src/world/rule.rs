@@ -101,6 +101,9 @@ impl World {
     pub(super) fn emit(&mut self, source: &str, detail_type: &str, resources: &[String], detail: Value) {
         let event = self.envelope(source, detail_type, resources, detail);
         self.bus.keep_service_event(event.clone());
+        if self.bus.forwards {
+            self.outbox.send(Command::Tell { event: event.clone() }, Purpose::Bus);
+        }
         self.deliver(&event);
     }
 

@@ -11,6 +11,7 @@ mod machines;
 mod map_runs;
 mod observers;
 mod quotas;
+mod neighbours;
 mod redrives;
 mod tags;
 mod trials;
@@ -37,6 +38,7 @@ fn config(directory: Option<&Path>, url: &str, clock: &Clock) -> Config {
         data_dir: directory.map(ToOwned::to_owned),
         aws: aws::Endpoint::Url(url.to_owned()),
         lambda_endpoint: Some(url.to_owned()),
+        events_endpoint: None,
         clock: clock.clone(),
         limits: Limits::default(),
         names: Names::default(),

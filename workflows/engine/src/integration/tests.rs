@@ -13,6 +13,7 @@ fn world(url: &str) -> World {
     World {
         aws: Client::with_credentials(endpoint, "us-east-1", Clock::manual(0), Some(credentials)),
         lambda_endpoint: Some(url.to_owned()),
+        events_endpoint: None,
         account: "123456789012".to_owned(),
         web: Web::new(true),
     }
@@ -256,6 +257,26 @@ async fn an_event_that_the_bus_refuses_fails_the_task() {
     assert_eq!(entry.get("Detail").unwrap().as_str(), Some(r#"{"a":1}"#));
     let machine = "arn:aws:states:us-east-1:123456789012:stateMachine:m";
     assert_eq!(entry.get("Resources").unwrap().to_string(), format!(r#"["{EXECUTION}","{machine}"]"#));
+}
+
+#[tokio::test]
+async fn events_go_to_a_second_bus_once_the_account_has_those_for_its_default_bus() {
+    let account = Server::constant(200, vec![], r#"{"FailedEntryCount":0,"Entries":[{"EventId":"account"}]}"#).await;
+    let bus = Server::constant(200, vec![], r#"{"FailedEntryCount":0,"Entries":[{"EventId":"bus"}]}"#).await;
+    let world = World { events_endpoint: Some(bus.url.clone()), ..world(&account.url) };
+    let put = |entry: &str| Value::parse(&format!(r#"{{"Entries":[{entry}]}}"#)).unwrap();
+    let entry = r#"{"Detail":{"a":1},"Source":"s","DetailType":"t"}"#;
+    let answer = events::put_events(&world, EXECUTION, &put(entry)).await.unwrap();
+    assert!(answer.to_string().contains("\"bus\""), "{answer}");
+    assert_eq!((account.received().len(), bus.received().len()), (1, 1));
+    assert_eq!(bus.received()[0].body, account.received()[0].body);
+    let other = r#"{"Detail":{},"Source":"s","DetailType":"t","EventBusName":"orders"}"#;
+    events::put_events(&world, EXECUTION, &put(other)).await.unwrap();
+    assert_eq!((account.received().len(), bus.received().len()), (1, 2), "the account has no such bus");
+    let refusing = Server::constant(400, vec![], r#"{"__type":"InternalException"}"#).await;
+    let world = World { events_endpoint: Some(bus.url.clone()), ..self::world(&refusing.url) };
+    assert!(events::put_events(&world, EXECUTION, &put(entry)).await.is_err());
+    assert_eq!(bus.received().len(), 2, "what the account refuses goes nowhere");
 }
 
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:123456789012:function:f";

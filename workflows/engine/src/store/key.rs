@@ -13,6 +13,8 @@
 //! | open | number of the execution, 8 bytes | ARN |
 //! | journal | number of the execution, 8 bytes; index of the first event, 8 bytes | JSON array of events |
 //! | map_runs | ARN | JSON |
+//! | changes | milliseconds, 8 bytes, sign flipped; number of the execution, 8 bytes; its events then, 8 bytes | JSON |
+//! | kept | as whoever keeps it says, text | as they say |
 //! | due | milliseconds, 8 bytes, sign flipped; number of the execution, 8 bytes | ARN |
 
 use execution::Millis;
@@ -54,6 +56,11 @@ pub(crate) fn due(due: Millis, number: u64) -> Vec<u8> {
     // Flipping the sign bit puts negative instants before positive ones.
     let due = due.cast_unsigned() ^ (1 << 63);
     [due.to_be_bytes(), number.to_be_bytes()].concat()
+}
+
+/// Key of a change of an execution's status, when it had that many events.
+pub(crate) fn change(at: Millis, number: u64, events: u64) -> Vec<u8> {
+    [due(at, number), events.to_be_bytes().to_vec()].concat()
 }
 
 /// The first key after all that begin with `prefix`; `None` where there is none.

@@ -137,6 +137,19 @@ pub(crate) struct Ended {
     pub(crate) at: Millis,
 }
 
+/// A change of an execution's status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChangeRecord {
+    pub(crate) arn: Arc<str>,
+    /// As the API spells it.
+    pub(crate) status: String,
+    pub(crate) at: Millis,
+    /// Events in its journal then.
+    pub(crate) events: u64,
+    pub(crate) redrive_count: u32,
+    pub(crate) redrive_date: Option<Millis>,
+}
+
 /// The redrives of an execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Redrives {
@@ -265,6 +278,38 @@ impl Records {
     /// The clock that the instants in this store are on.
     pub(crate) fn clock(&self) -> Result<Option<ClockRecord>, StoreError> {
         get(&*self.store()?, Space::Meta, b"clock")
+    }
+
+    /// Whether changes of executions' statuses are kept until they are taken.
+    pub(crate) fn announces(&self) -> Result<bool, StoreError> {
+        Ok(get(&*self.store()?, Space::Meta, b"announces")?.unwrap_or(false))
+    }
+
+    /// The first `most` changes of executions' statuses that nobody has taken, oldest first, with their keys.
+    pub(crate) fn changes(&self, most: usize) -> Result<Vec<(Vec<u8>, ChangeRecord)>, StoreError> {
+        let mut found = Vec::new();
+        let stopped = self.store()?.scan(Space::Changes, b"", &mut |key, value| {
+            if found.len() == most {
+                // Only ends the scan.
+                return Err(StoreError::Closed);
+            }
+            found.push((key.to_vec(), decode(Space::Changes, key, value)?));
+            Ok(())
+        });
+        match stopped {
+            Err(StoreError::Closed) if found.len() == most => Ok(found),
+            other => other.map(|()| found),
+        }
+    }
+
+    /// What is kept under keys that begin with `prefix`, by key.
+    pub(crate) fn kept(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let mut found = Vec::new();
+        self.store()?.scan(Space::Kept, prefix.as_bytes(), &mut |key, value| {
+            found.push((decode_text(Space::Kept, key, key)?.to_string(), value.to_vec()));
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// Every state machine, by ARN.
@@ -452,13 +497,22 @@ fn migrate(store: &dyn Store) -> Result<(), StoreError> {
 /// The writes that records come down to.
 pub(crate) mod write {
     use super::{
-        Activity, ClockRecord, Digest, Event, ExecutionRecord, MachineRecord, MapRunRecord, Millis, RECORD_EVENTS,
-        Space, StateMachineAlias, VersionRecord, Write, key, put, text,
+        Activity, ChangeRecord, ClockRecord, Digest, Event, ExecutionRecord, MachineRecord, MapRunRecord, Millis,
+        RECORD_EVENTS, Space, StateMachineAlias, VersionRecord, Write, key, put, text,
     };
     use crate::express;
 
     pub(crate) fn clock(clock: &ClockRecord) -> Write {
         put(Space::Meta, b"clock".to_vec(), clock)
+    }
+
+    pub(crate) fn announces(announces: bool) -> Write {
+        put(Space::Meta, b"announces".to_vec(), &announces)
+    }
+
+    /// A change of the status of the execution of this number.
+    pub(crate) fn change(number: u64, change: &ChangeRecord) -> Write {
+        put(Space::Changes, key::change(change.at, number, change.events), change)
     }
 
     pub(crate) fn machine(machine: &MachineRecord) -> Write {

@@ -43,6 +43,7 @@ async fn logged(case: &Json) -> Vec<Json> {
         lambda_endpoint: None,
         clock: Clock::system(),
         limits: Limits::default(),
+        events_endpoint: None,
         names: engine::Names::default(),
         quotas: engine::Quotas::default(),
         signers: engine::aws::Signers::default(),

@@ -37,6 +37,7 @@ fn config(stub: &Stub, data: Option<&Path>) -> Config {
         lambda_endpoint: Some(stub.url.clone()),
         clock: Clock::system(),
         limits: Limits::default(),
+        events_endpoint: None,
         names: engine::Names::default(),
         quotas: engine::Quotas::default(),
         signers: engine::aws::Signers::default(),

@@ -1,5 +1,6 @@
 //! `stepwright serve`: the engine with its API, the Lambda host and the sandbox, in one process.
 
+mod events;
 mod idle;
 mod protection;
 mod quotas;
@@ -12,7 +13,9 @@ mod world;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use ::events::Bridge;
 use api::{Listener, Server};
 use engine::{Engine, Names};
 use observability::Observability;
@@ -95,6 +98,18 @@ pub(crate) struct Arguments {
     /// do not skip.
     #[arg(long)]
     skip_idle: bool,
+    /// A rule of EventBridge to make at the start, as PutRule has it, with its Targets: a JSON file such as those of
+    /// infra/optimization; may be repeated. `${NAMEStateMachineArn}` and the stack's substitutions may stand in it.
+    #[arg(long, value_name = "FILE")]
+    rule: Vec<PathBuf>,
+    /// A schedule of EventBridge Scheduler to make at the start, as CreateSchedule has it; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    schedule: Vec<PathBuf>,
+    /// What happens with times of schedules that came while no server was there. `run-once`: the latest of each runs, if
+    /// it is no older than its target's MaximumEventAgeInSeconds (a day). `run-all`: all of that age. `skip`: none.
+    /// Those that do not run are counted and reported.
+    #[arg(long, value_name = "run-once|run-all|skip", value_enum, default_value_t)]
+    missed_schedules: MissedSchedules,
     /// A quota of AWS that is not kept here; may be repeated. `payload`: 262,144 bytes in one input, output or result.
     /// `history`: 25,000 events in one execution. `names`: the signs that the name of a state machine, an execution or
     /// an activity may not have; `:`, `/` and control characters stay refused. For tests: AWS keeps them all.
@@ -110,6 +125,15 @@ pub(crate) struct Arguments {
     watch: watch::WatchArguments,
     #[command(flatten)]
     clock: ClockOptions,
+}
+
+/// What happens with times of schedules that were missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum MissedSchedules {
+    #[default]
+    RunOnce,
+    RunAll,
+    Skip,
 }
 
 /// A quota that may be lifted.
@@ -205,7 +229,10 @@ pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Fai
     let protection = arguments.protection.read(arguments.listen, &arguments.region, &arguments.aws_endpoint)?;
     let stack = stack::read(arguments.stack.as_deref())?;
     let sources = definitions::find(arguments.definitions.as_deref())?;
-    let resolved = resolve(&arguments, &stack, &sources)?;
+    let prepared = Prepared {
+        definitions: resolve(&arguments, &stack, &sources)?,
+        events: events::read(&arguments, &stack, &sources)?,
+    };
     // Listening comes first: functions are told where the API is, and callers wait rather than being refused.
     let address = SocketAddr::new(arguments.listen, arguments.port);
     let listener = Listener::bind(protection.api(address)).await.map_err(could_not_start)?;
@@ -217,19 +244,19 @@ pub(crate) async fn run(screen: &Screen, arguments: Arguments) -> Result<(), Fai
             return Err(failure);
         }
     };
-    match open(&arguments, &world, &stack, resolved, watching.as_ref()).await {
-        Ok((engine, deployed)) => {
+    match open(&arguments, &world, &stack, prepared, (listener.address(), watching.as_ref())).await {
+        Ok((engine, bridge, deployed)) => {
             let metrics = watching.as_ref().and_then(Observability::metrics_address);
-            let server = listener.serve(engine.clone());
+            let server = listener.serve_with(engine.clone(), vec![events::neighbour(&bridge)]);
             let workers = start_workers(&arguments, &world, &stack, server.address());
             let beside = ready::Beside { workers: workers.as_ref(), metrics };
             ready::announce(screen, &arguments, &world, server.address(), &stack, &deployed, beside);
             let gate = server.gate();
             tokio::select! {
                 () = wait_for_signal() => {}
-                () = idle::skip(&engine, &gate, &world), if arguments.skip_idle => {}
+                () = idle::skip(&engine, &bridge, &gate, &world), if arguments.skip_idle => {}
             }
-            stop(screen, server, &engine, world, workers, watching).await;
+            stop(screen, server, (&engine, &bridge), (world, workers, watching)).await;
             Ok(())
         }
         Err(failure) => {
@@ -257,26 +284,34 @@ fn could_not_start(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, error.to_string())
 }
 
+/// What is read before anything starts.
+struct Prepared {
+    definitions: Vec<(Source, String)>,
+    events: Vec<events::Loaded>,
+}
+
 /// Every definition without its placeholders.
 fn resolve(arguments: &Arguments, stack: &Stack, sources: &[Source]) -> Result<Vec<(Source, String)>, Failure> {
     let placeholders = definitions::placeholders(&arguments.account, &arguments.region, stack, sources);
     sources.iter().map(|source| Ok((source.clone(), definitions::resolved(source, &placeholders)?))).collect()
 }
 
-/// Opens the engine and gives it the stack's activities and the folder's state machines.
+/// Opens the engine and gives it the stack's activities and the folder's state machines, then what starts them.
 async fn open(
     arguments: &Arguments,
     world: &World,
     stack: &Stack,
-    definitions: Vec<(Source, String)>,
-    watching: Option<&Observability>,
-) -> Result<(Engine, Vec<Deployed>), Failure> {
+    prepared: Prepared,
+    (api, watching): (SocketAddr, Option<&Observability>),
+) -> Result<(Engine, Arc<Bridge>, Vec<Deployed>), Failure> {
     let config = engine::Config {
         account: arguments.account.clone(),
         region: arguments.region.clone(),
         data_dir: arguments.data_dir.clone(),
         aws: world.aws(),
         lambda_endpoint: world.lambda_url(),
+        // Events for a simulated account go to the bus here too; AWS, and what a URL leads to, has its own.
+        events_endpoint: world.sandbox_url().map(|_| format!("http://{}", world::reachable(api))),
         clock: world.clock.clone(),
         limits: limits(&arguments.without_limit),
         names: names(&arguments.without_limit),
@@ -288,8 +323,13 @@ async fn open(
     if let Some(watching) = watching {
         watching.attach(engine.clone());
     }
-    match equip(&engine, stack, definitions, arguments.watch.watched()).await {
-        Ok(deployed) => Ok((engine, deployed)),
+    let opened = async {
+        let deployed = equip(&engine, stack, prepared.definitions, arguments.watch.watched()).await?;
+        let bridge = events::open(&engine, arguments, &prepared.events).await?;
+        Ok((bridge, deployed))
+    };
+    match opened.await {
+        Ok((bridge, deployed)) => Ok((engine, bridge, deployed)),
         Err(failure) => {
             engine.shutdown().await;
             Err(failure)
@@ -334,10 +374,8 @@ async fn wait_for_signal() {
 async fn stop(
     screen: &Screen,
     server: Server,
-    engine: &Engine,
-    world: World,
-    workers: Option<Workers>,
-    watching: Option<Observability>,
+    (engine, bridge): (&Engine, &Bridge),
+    (world, workers, watching): (World, Option<Workers>, Option<Observability>),
 ) {
     if !screen.is_json() {
         screen.line("stopping");
@@ -346,6 +384,7 @@ async fn stop(
         workers.stop().await;
     }
     server.stop().await;
+    bridge.shutdown().await;
     engine.shutdown().await;
     // While there is still an account to send to.
     if let Some(watching) = watching {
@@ -380,6 +419,12 @@ mod tests {
         assert_eq!(both.history_events, u64::MAX);
         let named = |line: &[&str]| names(&arguments(line).without_limit);
         assert_eq!((named(&[]), named(&["--without-limit", "names"])), (Names::AsOnAws, Names::Any));
+    }
+
+    #[test]
+    fn missed_times_run_once_unless_told_otherwise() {
+        assert_eq!(arguments(&[]).missed_schedules, MissedSchedules::RunOnce);
+        assert_eq!(arguments(&["--missed-schedules", "skip"]).missed_schedules, MissedSchedules::Skip);
     }
 
     #[test]

@@ -282,7 +282,7 @@ fn scheduled_rules_start_executions_at_their_time() {
         .iter()
         .filter_map(|(_, command)| match command {
             Command::Start { input, .. } => input["time"].as_str(),
-            Command::Invoke { .. } => None,
+            Command::Invoke { .. } | Command::Tell { .. } => None,
         })
         .collect();
     assert_eq!(times.len(), 7);

@@ -22,6 +22,7 @@ impl Account {
         let world = World {
             aws: Client::with_credentials(endpoint, "us-east-1", Clock::manual(0), credentials),
             lambda_endpoint: None,
+            events_endpoint: None,
             account: "123456789012".to_owned(),
             web: Web::new(true),
         };

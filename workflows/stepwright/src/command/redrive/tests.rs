@@ -79,6 +79,7 @@ impl World {
             data_dir: None,
             aws: aws::Endpoint::Url(sandbox.url()),
             lambda_endpoint: None,
+            events_endpoint: None,
             clock: Clock::system(),
             limits: execution::Limits::default(),
             names: engine::Names::default(),

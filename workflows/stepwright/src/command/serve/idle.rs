@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use api::Gate;
 use engine::{Engine, Idle};
+use events::Bridge;
 use sandbox::Sandbox;
 
 use super::world::World;
@@ -20,7 +21,7 @@ const WORTH: Duration = Duration::from_millis(50);
 const CAUTIOUS_MS: i64 = 60_000;
 
 /// Skips idle time for as long as it is let run. When it no longer can, it says so, and time passes by itself.
-pub(super) async fn skip(engine: &Engine, gate: &Gate, world: &World) {
+pub(super) async fn skip(engine: &Engine, bridge: &Bridge, gate: &Gate, world: &World) {
     let mut before = None;
     loop {
         tokio::time::sleep(SETTLE).await;
@@ -28,7 +29,7 @@ pub(super) async fn skip(engine: &Engine, gate: &Gate, world: &World) {
             before = None;
             continue;
         };
-        let now = look(engine, world);
+        let now = look(engine, bridge, world);
         match (now, before.take()) {
             (Some(now), Some(before)) if now == before => {
                 if let Err(problem) = leap(engine, world, now).await {
@@ -44,8 +45,9 @@ pub(super) async fn skip(engine: &Engine, gate: &Gate, world: &World) {
 }
 
 /// Until when nothing happens, where nothing is under way.
-fn look(engine: &Engine, world: &World) -> Option<Idle> {
+fn look(engine: &Engine, bridge: &Bridge, world: &World) -> Option<Idle> {
     let idle = engine.idle()?;
+    let idle = Idle { due: earlier(idle.due, bridge.idle()?), ..idle };
     let functions_rest = world.lambdas.as_ref().is_none_or(lambda_host::LambdaHost::is_idle);
     let sandbox_rests = world.sandbox.as_ref().is_none_or(Sandbox::is_settled);
     (functions_rest && sandbox_rests).then_some(idle)

@@ -61,7 +61,9 @@ impl World {
             }
         }
         if let Some(sandbox) = &world.sandbox {
-            sandbox.connect(world.lambda_url(), Some(format!("http://{}", reachable(api))));
+            let api = format!("http://{}", reachable(api));
+            sandbox.connect(world.lambda_url(), Some(api.clone()));
+            sandbox.forward_events(api);
         }
         Ok(world)
     }
