@@ -1,6 +1,7 @@
 //! The HTTP server: connections, their limits, and the end.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::backup::{self, Answer};
 use crate::gate::Gate;
 use crate::operation::Context;
 use crate::request;
@@ -196,9 +198,14 @@ impl Acceptor {
 
 /// Serves one connection until its end; when the server stops, until its present request is answered.
 async fn serve(http: &http1::Builder, stream: TcpStream, context: &Context, requests: &AtomicU64) {
-    let service = service_fn(|request| async {
+    let peer = stream.peer_addr().ok();
+    let service = service_fn(|request| async move {
         let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
-        Ok::<_, std::convert::Infallible>(request::answer(context, request, number).await)
+        let response = match backup::answer(&context.engine, peer, request) {
+            ControlFlow::Continue(request) => request::answer(context, request, number).await.map(Answer::Whole),
+            ControlFlow::Break(response) => response,
+        };
+        Ok::<_, std::convert::Infallible>(response)
     });
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     let mut stopping = context.stopping.clone();

@@ -52,5 +52,5 @@ pub use exception::Error;
 pub use express::{SyncExecution, billed};
 pub use idle::Idle;
 pub use recovery::resumed_clock;
-pub use store::StoreError;
+pub use store::{BackupError, Contents, StoreError, backup_directory, restore_backup, verify_backup};
 pub use trial::{FieldValidation, Mock, StateConfiguration, StateTest, TestedState};

@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex};
 
-use super::{Entry, Memory, Space, Store, StoreError, Visit, Write};
+use super::{Entry, Memory, Space, Store, StoreError, Visit, VisitAll, Write};
 
 /// A store in memory behind a gate.
 pub(crate) struct Gated {
@@ -50,6 +50,10 @@ impl Store for Gated {
 
     fn scan(&self, space: Space, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.inner.scan(space, prefix, visit)
+    }
+
+    fn snapshot(&self, visit: &mut VisitAll<'_>) -> Result<(), StoreError> {
+        self.inner.snapshot(visit)
     }
 
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
-use super::{Entry, Space, Store, StoreError, Visit, Write};
+use super::{Entry, Space, Store, StoreError, Visit, VisitAll, Write};
 
 type Spaces = BTreeMap<Space, BTreeMap<Vec<u8>, Vec<u8>>>;
 
@@ -47,6 +47,14 @@ impl Store for Memory {
                 .collect()
         });
         found.iter().try_for_each(|(key, value)| visit(key, value))
+    }
+
+    fn snapshot(&self, visit: &mut VisitAll<'_>) -> Result<(), StoreError> {
+        let spaces = self.read(Clone::clone);
+        for (space, entries) in &spaces {
+            entries.iter().try_for_each(|(key, value)| visit(*space, key, value))?;
+        }
+        Ok(())
     }
 
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {

@@ -209,6 +209,17 @@ pub(crate) fn status_from_name(name: &str) -> Option<Status> {
         .find(|status| status_name(*status) == name)
 }
 
+/// The format of what is in `store`; 0, as before formats had numbers, where it does not say.
+///
+/// # Errors
+/// It is newer than what this server reads.
+pub(super) fn format_of(store: &dyn Store, directory: &Path) -> Result<u64, StoreError> {
+    match get::<u64>(store, Space::Meta, b"format")?.unwrap_or(0) {
+        found if found > FORMAT => Err(StoreError::Format { directory: directory.to_owned(), found, expected: FORMAT }),
+        found => Ok(found),
+    }
+}
+
 /// A store with its committer.
 pub(crate) struct Records {
     store: RwLock<Option<Arc<dyn Store>>>,
@@ -224,14 +235,11 @@ impl Records {
         }
     }
 
-    /// Checks the format of `store`, or stamps a new one.
+    /// Checks the format of `store`; brings an older or a new one to this server's.
     pub(crate) fn over(store: Arc<dyn Store>, directory: &Path) -> Result<Self, StoreError> {
-        match get::<u64>(&*store, Space::Meta, b"format")? {
-            Some(FORMAT) => {}
-            Some(found) => {
-                return Err(StoreError::Format { directory: directory.to_owned(), found, expected: FORMAT });
-            }
-            None => store.commit(&[put(Space::Meta, b"format".to_vec(), &FORMAT)])?,
+        if format_of(&*store, directory)? < FORMAT {
+            // What the formats before this one had, this one reads as it is: only its number is new.
+            store.commit(&[put(Space::Meta, b"format".to_vec(), &FORMAT)])?;
         }
         let committer = Committer::start(Arc::clone(&store))
             .map_err(|error| StoreError::Disk { directory: directory.to_owned(), reason: error.to_string() })?;
@@ -244,7 +252,8 @@ impl Records {
         self.store.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
+    /// Everything, to be backed up.
+    pub(crate) fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         self.store.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)
     }
 
