@@ -34,12 +34,13 @@ fn told(events: &[Event]) -> impl Iterator<Item = &Event> {
 /// Crashes after each event of a run, and once before the first; answers how often.
 fn crash_everywhere(at: &str, definition: &asl::Definition, mut replayed: Execution, run: &Run) -> usize {
     for crash in 0..run.events.len() {
-        if crash > 0 {
-            replayed.apply(&run.events[crash - 1]);
+        let (before, next) = run.events.split_at(crash);
+        if let Some(last) = before.last() {
+            replayed.apply(last);
         }
-        let next = &run.events[crash..];
         let mut restarted = replayed.clone();
-        let env = Env { now: next[0].at, seed: crash as u128 };
+        // No time has passed: what happens then is not due yet.
+        let env = Env { now: before.last().unwrap_or(&next[0]).at, seed: crash as u128 };
         let found = restarted.step(definition, Input::Advance, env);
         let count = told(&found).count();
         assert_eq!(outline(&found, count), outline(next, count), "{at}: crash after event {crash}");
