@@ -5,13 +5,18 @@
 //!
 //! - `R`, records of one key space: the length of its name (1 byte), the name; then for each record the lengths of key
 //!   and value (4 bytes each), key and value;
-//! - `F`, a piece of another file of the directory: the length of its path (2 bytes), the path, the bytes that follow
-//!   those of its pieces before;
+//! - `F`, a piece of another file of the directory: its permissions (4 bytes), the length of its path (2 bytes), the
+//!   path, the bytes that follow those of its pieces before;
+//! - `L`, a symbolic link: the length of its path (2 bytes), the path, where it leads;
 //! - `E`, the end: the numbers of records and of bytes of files (8 bytes each).
 //!
 //! A stream without its end is no backup. Nothing in it is of the storage engine's own making, so that it outlives it.
 
+use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -27,6 +32,10 @@ const FRAME: usize = 256 * 1024;
 const LARGEST: usize = 1 << 30;
 /// Records that are restored in one batch.
 const BATCH: usize = 4096;
+/// The bits of a file's mode that are kept.
+const PERMISSIONS: u32 = 0o777;
+/// What a file has at least: its next piece is to be written.
+const OWNER_WRITES: u32 = 0o200;
 /// What belongs to the storage engine, or to whoever has the directory open.
 const OWN: [&str; 2] = ["store", "lock"];
 
@@ -142,9 +151,20 @@ fn send_files(root: &Path, folder: &Path, contents: &mut Contents, sink: &mut Si
             send_files(root, &entry.path(), contents, sink)?;
         } else if kind.is_file() && !own {
             send_file(root, &entry.path(), contents, sink)?;
+        } else if kind.is_symlink() {
+            let target = std::fs::read_link(entry.path()).map_err(fail)?;
+            let name = name(root, &entry.path()).map_err(fail)?;
+            sink(frame(&[&b"L"[..], &name, target.as_os_str().as_bytes()].concat()))?;
         }
     }
     Ok(())
+}
+
+/// A path within the directory, after its length.
+fn name(root: &Path, path: &Path) -> std::io::Result<Vec<u8>> {
+    let name = path.strip_prefix(root).unwrap_or(path).as_os_str().as_bytes();
+    let length = u16::try_from(name.len()).map_err(|_| std::io::ErrorKind::InvalidFilename)?;
+    Ok([&length.to_le_bytes()[..], name].concat())
 }
 
 fn send_file(root: &Path, path: &Path, contents: &mut Contents, sink: &mut Sink<'_>) -> Result<(), BackupError> {
@@ -155,9 +175,8 @@ fn send_file(root: &Path, path: &Path, contents: &mut Contents, sink: &mut Sink<
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(fail(error)),
     };
-    let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
-    let length = u16::try_from(name.len()).map_err(|_| fail(std::io::ErrorKind::InvalidFilename.into()))?;
-    let head = [&b"F"[..], &length.to_le_bytes(), name.as_bytes()].concat();
+    let mode = file.metadata().map_err(fail)?.permissions().mode() & PERMISSIONS;
+    let head = [&b"F"[..], &mode.to_le_bytes(), &name(root, path).map_err(fail)?].concat();
     let mut is_first = true;
     loop {
         let mut payload = head.clone();
@@ -177,7 +196,8 @@ fn send_file(root: &Path, path: &Path, contents: &mut Contents, sink: &mut Sink<
 /// What a frame has.
 enum Part<'a> {
     Records(Space, Vec<(&'a [u8], &'a [u8])>),
-    File(&'a Path, &'a [u8]),
+    File { path: &'a Path, mode: u32, bytes: &'a [u8] },
+    Link { path: &'a Path, target: &'a Path },
     End { records: u64, file_bytes: u64 },
 }
 
@@ -204,7 +224,8 @@ fn receive(
                 contents.records += records.len() as u64;
                 contents.executions += if *space == Space::Executions { records.len() as u64 } else { 0 };
             }
-            Part::File(_, bytes) => contents.file_bytes += bytes.len() as u64,
+            Part::File { bytes, .. } => contents.file_bytes += bytes.len() as u64,
+            Part::Link { .. } => {}
             Part::End { records, file_bytes } => {
                 let all = (*records, *file_bytes) == (contents.records, contents.file_bytes);
                 let more = from.read(&mut [0]).map_err(|_| unusable("it cannot be read to its end"))? > 0;
@@ -258,11 +279,13 @@ fn parse(payload: &[u8]) -> Option<Part<'_>> {
             Some(Part::Records(space, records))
         }
         b'F' => {
-            let (length, rest) = rest.split_at_checked(2)?;
-            let (path, bytes) = rest.split_at_checked(usize::from(u16::from_le_bytes(length.try_into().ok()?)))?;
-            let path = Path::new(std::str::from_utf8(path).ok()?);
-            // Within the directory, whatever the file says.
-            path.components().all(|part| matches!(part, Component::Normal(_))).then_some(Part::File(path, bytes))
+            let (mode, rest) = rest.split_at_checked(4)?;
+            let (path, bytes) = named(rest)?;
+            Some(Part::File { path, mode: u32::from_le_bytes(mode.try_into().ok()?) & PERMISSIONS, bytes })
+        }
+        b'L' => {
+            let (path, target) = named(rest)?;
+            Some(Part::Link { path, target: Path::new(OsStr::from_bytes(target)) })
         }
         b'E' => {
             let (records, file_bytes) = rest.split_at_checked(8)?;
@@ -271,6 +294,14 @@ fn parse(payload: &[u8]) -> Option<Part<'_>> {
         }
         _ => None,
     }
+}
+
+/// A path, which must be within the directory, and what follows it.
+fn named(rest: &[u8]) -> Option<(&Path, &[u8])> {
+    let (length, rest) = rest.split_at_checked(2)?;
+    let (path, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(length.try_into().ok()?)))?;
+    let path = Path::new(OsStr::from_bytes(path));
+    path.components().all(|part| matches!(part, Component::Normal(_))).then_some((path, rest))
 }
 
 /// Reads a whole backup and says what is in it.
@@ -297,11 +328,18 @@ pub fn restore_backup(from: &mut dyn Read, directory: &Path) -> Result<Contents,
     }
     let parts = directory.join("restoring");
     let store = Disk::open(&parts)?;
-    let contents = receive(from, &mut |part| match part {
-        Part::Records(space, records) => put(&store, *space, records),
-        Part::File(path, bytes) => append(&parts.join(path), bytes),
-        Part::End { .. } => Ok(()),
+    let mut links = Vec::new();
+    let contents = receive(from, &mut |part| {
+        match part {
+            Part::Records(space, records) => put(&store, *space, records)?,
+            Part::File { path, mode, bytes } => append(&parts.join(path), *mode, bytes)?,
+            Part::Link { path, target } => links.push((parts.join(path), target.to_path_buf())),
+            Part::End { .. } => {}
+        }
+        Ok(())
     })?;
+    // After all files: none is written through a link.
+    links.iter().try_for_each(|(path, target)| link(&parts, path, target))?;
     format_of(&store, directory)?;
     drop(store);
     // The store last: without it there is nothing to open.
@@ -325,13 +363,28 @@ fn put(store: &Disk, space: Space, records: &[(&[u8], &[u8])]) -> Result<(), Bac
     Ok(())
 }
 
-fn append(path: &Path, bytes: &[u8]) -> Result<(), BackupError> {
+fn link(root: &Path, path: &Path, target: &Path) -> Result<(), BackupError> {
+    let fail = |source| BackupError::File { path: path.to_owned(), source };
+    let folder = path.parent().unwrap_or(root);
+    std::fs::create_dir_all(folder).map_err(fail)?;
+    // Nor is a link made through another one.
+    let (inside, root) = (folder.canonicalize().map_err(fail)?, root.canonicalize().map_err(fail)?);
+    if !inside.starts_with(root) {
+        return Err(unusable("a link in it leads out of the directory"));
+    }
+    std::os::unix::fs::symlink(target, path).map_err(fail)
+}
+
+fn append(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), BackupError> {
     let fail = |source| BackupError::File { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(fail)?;
     }
     let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(fail)?;
-    std::io::Write::write_all(&mut file, bytes).and_then(|()| file.sync_all()).map_err(fail)
+    std::io::Write::write_all(&mut file, bytes)
+        .and_then(|()| file.set_permissions(Permissions::from_mode(mode | OWNER_WRITES)))
+        .and_then(|()| file.sync_all())
+        .map_err(fail)
 }
 
 /// Sends everything in a data directory that no server has open.

@@ -32,6 +32,10 @@ fn what_is_restored_is_what_was_there() {
     std::fs::create_dir_all(from.path().join("functions/f")).unwrap();
     std::fs::write(from.path().join("functions/f/package.zip"), vec![1; 300_000]).unwrap();
     std::fs::write(from.path().join("functions/f/empty"), []).unwrap();
+    let program = from.path().join("functions/f/bootstrap");
+    std::fs::write(&program, []).unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::symlink("bootstrap", from.path().join("functions/f/link")).unwrap();
     std::fs::write(from.path().join("lock"), b"not for others").unwrap();
     let (bytes, contents) = taken(&filled(), Some(from.path()));
     assert_eq!(contents, Contents { records: 5002, executions: 5000, file_bytes: 300_000 });
@@ -39,6 +43,7 @@ fn what_is_restored_is_what_was_there() {
     let directory = to.path().join("new");
     assert_eq!(restore_backup(&mut &bytes[..], &directory).unwrap(), contents);
     assert_eq!(std::fs::read(directory.join("functions/f/package.zip")).unwrap().len(), 300_000);
+    assert_eq!(directory.join("functions/f/link").metadata().unwrap().permissions().mode() & 0o777, 0o755);
     assert!(directory.join("functions/f/empty").is_file() && !directory.join("restoring").exists());
     let store = Disk::open(&directory).unwrap();
     assert_eq!(taken(&store, None).0, taken(&filled(), None).0);
@@ -86,10 +91,29 @@ fn nothing_is_restored_over_something_or_from_a_newer_server() {
 #[test]
 fn a_path_that_leads_out_of_the_directory_is_refused() {
     for path in ["../x", "/x", "a/../../x"] {
-        let payload = [&b"F"[..], &(path.len() as u16).to_le_bytes(), path.as_bytes(), b"!"].concat();
+        let payload = [&b"F"[..], &[0; 4], &(path.len() as u16).to_le_bytes(), path.as_bytes(), b"!"].concat();
         let backup = [HEAD, &frame(&payload)].concat();
         let to = tempfile::tempdir().unwrap();
         assert!(matches!(restore_backup(&mut &backup[..], to.path()), Err(BackupError::Unusable(_))), "{path}");
+    }
+}
+
+#[test]
+fn nothing_is_written_through_a_link() {
+    let outside = tempfile::tempdir().unwrap();
+    let name = |name: &str| [&(name.len() as u16).to_le_bytes()[..], name.as_bytes()].concat();
+    let link = |path: &str, target: &str| frame(&[&b"L"[..], &name(path), target.as_bytes()].concat());
+    let through = frame(&[&b"F"[..], &[0; 4], &name("a/file"), b"!"].concat());
+    let end = frame(&[&b"E"[..], &0_u64.to_le_bytes(), &1_u64.to_le_bytes()].concat());
+    let none = frame(&[&b"E"[..], &0_u64.to_le_bytes(), &0_u64.to_le_bytes()].concat());
+    let target = outside.path().to_str().unwrap();
+    for backup in [
+        [HEAD, &link("a", target), &through, &end].concat(),
+        [HEAD, &link("a", target), &link("a/b", "x"), &none].concat(),
+    ] {
+        let to = tempfile::tempdir().unwrap();
+        assert!(restore_backup(&mut &backup[..], to.path()).is_err());
+        assert!(std::fs::read_dir(outside.path()).unwrap().next().is_none());
     }
 }
 
