@@ -71,11 +71,8 @@ async fn what_was_acknowledged_before_a_backup_goes_on_from_it() {
     helpers.shutdown().await;
     server.kill();
     let offline = place.path().join("offline").display().to_string();
-    assert_eq!(
-        succeeds(&["backup", &offline, "--data-dir", &data, "--output=json"])["executions"].as_u64()
-            >= Some(after.len() as u64),
-        true
-    );
+    let told = succeeds(&["backup", &offline, "--data-dir", &data, "--output=json"]);
+    assert!(told["executions"].as_u64() >= Some(after.len() as u64), "{told}");
 }
 
 async fn listed(load: &Load) -> Vec<Value> {
