@@ -84,11 +84,14 @@ impl Load {
 
     /// Each kind with each input once, with nothing in the way: what their histories are to be.
     pub(crate) async fn learn(&self) {
+        let mut callers = JoinSet::new();
         for n in 0..INPUTS {
             for kind in KINDS {
-                self.one(kind, n).await;
+                let load = self.clone();
+                callers.spawn(async move { load.one(kind, n).await });
             }
         }
+        callers.join_all().await;
     }
 
     /// Starts executions until the load is over, of one kind after the other, and sees each to its end.
