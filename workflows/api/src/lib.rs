@@ -3,6 +3,7 @@
 //! [`Server`] answers the operations of the table in [`operation`]; [`history`] renders events as the API shows them
 //! and serves whoever else prints a history.
 
+mod backup;
 mod fault;
 mod fields;
 mod gate;

@@ -16,7 +16,7 @@ use crate::operation::{self, Context};
 /// Bytes of a request's body: AWS's 1 MiB and a margin for the escapes in a definition of that size.
 const BODY_BYTES: usize = (1 << 20) + (1 << 18);
 /// The service's name in signatures.
-const SIGNING_NAME: &str = "states";
+pub(crate) const SIGNING_NAME: &str = "states";
 const WIRE: &str = "application/x-amz-json-1.0";
 const TARGET: &str = "x-amz-target";
 const TRACE: &str = "x-amzn-trace-id";

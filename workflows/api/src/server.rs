@@ -1,16 +1,20 @@
 //! The HTTP server: where it listens, what it lets in, and its end.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine::Engine;
-use listener::Keys;
+use http::Request;
+use hyper::body::Incoming;
+use listener::{Keys, Peer};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::backup::{self, Answer};
 use crate::gate::Gate;
 use crate::neighbour::Neighbour;
 use crate::operation::{Context, DEFINITIONS};
@@ -105,10 +109,18 @@ impl Listener {
             neighbours: neighbours.into(),
         };
         let counted = Arc::clone(&requests);
-        let handler = move |request| {
+        let handler = move |request: Request<Incoming>| {
             let context = context.clone();
             let number = counted.fetch_add(1, Ordering::Relaxed) + 1;
-            async move { request::answer(&context, request, number).await }
+            async move {
+                let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+                match backup::answer(&context.engine, context.keys.as_deref(), peer, request) {
+                    ControlFlow::Continue(request) => {
+                        request::answer(&context, request, number).await.map(Answer::Whole)
+                    }
+                    ControlFlow::Break(response) => response,
+                }
+            }
         };
         let serving = tokio::spawn(listener::serve(self.listener, connections, watching, handler));
         Server { address: self.address, stopping, serving, requests, gate, drain_time }

@@ -66,6 +66,7 @@ impl Connection {
         self.sender.ready().await.unwrap();
         let response = self.sender.send_request(request).await.unwrap();
         assert!(response.headers().contains_key("x-amzn-requestid"));
+        assert!(response.headers().contains_key("content-length"), "an answer is whole, not in chunks");
         assert_eq!(response.headers()["content-type"], "application/x-amz-json-1.0");
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -652,5 +653,35 @@ async fn too_many_requests_are_throttled_in_the_engines_time() {
     client.done("StartExecution", json!({ "stateMachineArn": express })).await;
     let aliased = json!({ "stateMachineArn": format!("{}:live", express.as_str().unwrap()) });
     assert_eq!(client.refused("StartExecution", aliased).await, wanted, "an alias of it has the same bucket");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_backup_is_a_stream_for_callers_on_this_machine() {
+    let server = server().await;
+    let mut connection = Connection::open(&server).await;
+    let mut ask = async |method: &str| {
+        let request = Request::builder().method(method).uri("/_stepwright/backup").header("host", "x");
+        connection.sender.ready().await.unwrap();
+        let response = connection.sender.send_request(request.body(Full::default()).unwrap()).await.unwrap();
+        (response.status().as_u16(), response.into_body().collect().await.unwrap().to_bytes())
+    };
+    let (status, backup) = ask("POST").await;
+    assert_eq!(status, 200);
+    // Its format and nothing else.
+    assert_eq!(engine::verify_backup(&mut &backup[..]).unwrap().records, 1);
+    assert_eq!(ask("GET").await.0, 405);
+
+    let engine = engine(Clock::manual(NOW)).await;
+    for (peer, refused) in [(Some("10.0.0.1:5"), true), (None, true), (Some("[::ffff:127.0.0.1]:5"), false)] {
+        let request = Request::post("/_stepwright/backup").body(()).unwrap();
+        let ControlFlow::Break(response) = backup::answer(&engine, None, peer.map(|peer| peer.parse().unwrap()), request)
+        else {
+            panic!("it is a backup that is asked for")
+        };
+        assert_eq!(response.status().as_u16() == 403, refused, "{peer:?}");
+    }
+    let other = Request::post("/").body(()).unwrap();
+    assert!(matches!(backup::answer(&engine, None, None, other), ControlFlow::Continue(_)));
     server.stop().await;
 }

@@ -3,6 +3,11 @@
 //! Virtual time runs `scale` times as fast as real time and met it at `origin`:
 //! `virtual = origin + (real - origin) * scale + skipped`. Everything the engine writes down is virtual. What is skipped
 //! is the time in which nothing could happen, see [`Engine::idle`](crate::Engine::idle); it only grows.
+//!
+//! The system's clock may be set while it is read. Set forward, virtual time goes with it, and what has become due
+//! is: the sleeper looks every few seconds. Set back, virtual time neither goes back nor stands still: it goes on from
+//! where it was, ahead of the system's clock by as much as that went back. The same after a restart, from the latest
+//! instant that an open execution knows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,9 +22,19 @@ pub struct Clock {
     source: Source,
     /// The latest instant shown: the clock never goes back, even when the system's does.
     latest: Arc<AtomicI64>,
+    /// Virtual milliseconds by which the system's clock has gone back.
+    ahead: Arc<AtomicI64>,
     /// Virtual milliseconds that were skipped.
     skipped: watch::Sender<Millis>,
+    /// By how much a test has set the system's clock.
+    #[cfg(test)]
+    set: Arc<AtomicI64>,
 }
+
+/// A clock that goes back by less, in real milliseconds, is waited for.
+const STEP_BACK: f64 = 1000.0;
+/// Longest time until a system clock that was set forward is seen.
+const LONGEST_NAP: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug)]
 enum Source {
@@ -57,7 +72,14 @@ impl Clock {
     }
 
     fn of(source: Source, latest: Millis) -> Self {
-        Self { source, latest: Arc::new(AtomicI64::new(latest)), skipped: watch::Sender::new(0) }
+        Self {
+            source,
+            latest: Arc::new(AtomicI64::new(latest)),
+            ahead: Arc::default(),
+            skipped: watch::Sender::new(0),
+            #[cfg(test)]
+            set: Arc::default(),
+        }
     }
 
     /// This clock after `skipped` virtual milliseconds were skipped in all; below 0 counts as 0.
@@ -88,13 +110,55 @@ impl Clock {
     /// Now, in virtual milliseconds since 1970; never earlier than any instant shown before.
     #[must_use]
     pub fn now(&self) -> Millis {
-        let shown = match &self.source {
-            Source::System { origin, scale } => {
-                virtual_at(*origin, *scale, real_millis()).saturating_add(self.skipped())
-            }
+        let shown = self.shown();
+        let latest = self.latest.fetch_max(shown, Ordering::Relaxed);
+        if self.has_gone_back(latest, shown) { self.go_on() } else { latest.max(shown) }
+    }
+
+    /// What the source shows.
+    fn shown(&self) -> Millis {
+        match &self.source {
+            Source::System { origin, scale } => virtual_at(*origin, *scale, self.system_millis())
+                .saturating_add(self.skipped())
+                .saturating_add(self.ahead.load(Ordering::Relaxed)),
             Source::Manual(now) => *now.borrow(),
-        };
+        }
+    }
+
+    /// Whether the system's clock was set back; otherwise another thread has only been faster.
+    fn has_gone_back(&self, latest: Millis, shown: Millis) -> bool {
+        !self.is_manual() && latest.saturating_sub(shown) as f64 > STEP_BACK * self.scale()
+    }
+
+    /// Goes on from the latest instant.
+    #[cold]
+    fn go_on(&self) -> Millis {
+        // Looked at again: this thread may have slept between one look and the other.
+        let (ahead, latest) = (self.ahead.load(Ordering::Relaxed), self.latest.load(Ordering::Relaxed));
+        let shown = self.shown();
+        if self.has_gone_back(latest, shown) {
+            let by = latest.saturating_sub(shown);
+            let next = ahead.saturating_add(by);
+            // Another thread may have seen it, too: then it is done.
+            if self.ahead.compare_exchange(ahead, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                tracing::warn!(by, "the system's clock went back; virtual time goes on from where it was");
+            }
+        }
+        let shown = self.shown();
         self.latest.fetch_max(shown, Ordering::Relaxed).max(shown)
+    }
+
+    fn system_millis(&self) -> Millis {
+        let real = real_millis();
+        #[cfg(test)]
+        let real = real + self.set.load(Ordering::Relaxed);
+        real
+    }
+
+    /// Sets the system's clock, as far as this one can tell.
+    #[cfg(test)]
+    pub(crate) fn set_system(&self, by: Millis) {
+        self.set.fetch_add(by, Ordering::Relaxed);
     }
 
     /// The instant where virtual and real time met, but for what is skipped.
@@ -178,8 +242,8 @@ impl Clock {
             if left <= 0 {
                 return;
             }
-            // The timer's own resolution is a millisecond; a day at most, so that a system clock set forward is seen.
-            let nap = self.real_duration(left).clamp(Duration::from_millis(1), Duration::from_secs(86_400));
+            // The timer's own resolution is a millisecond.
+            let nap = self.real_duration(left).clamp(Duration::from_millis(1), LONGEST_NAP);
             tokio::select! {
                 () = tokio::time::sleep(nap) => {}
                 // The sender is ours: the channel cannot close.
@@ -238,7 +302,53 @@ mod tests {
         let clock = Clock::system();
         let later = clock.now() + 3_600_000;
         clock.not_before(later);
-        assert_eq!(clock.now(), later);
+        assert!((later..later + 60_000).contains(&clock.now()));
+    }
+
+    #[test]
+    fn a_system_clock_set_back_neither_takes_time_back_nor_stops_it() {
+        for scale in [1.0, 60.0] {
+            let clock = Clock::starting_now(scale);
+            let before = clock.now();
+            for _ in 0..3 {
+                clock.set_system(-3_600_000);
+                let after = clock.now();
+                assert!(after >= before, "scale {scale}: {after} is before {before}");
+                while clock.now() <= after {
+                    std::thread::yield_now();
+                }
+            }
+            let before = clock.now();
+            clock.set_system(3_600_000);
+            assert!(clock.now() - before >= (3_600_000.0 * scale) as Millis, "scale {scale}: set forward");
+        }
+    }
+
+    #[test]
+    fn a_restart_on_an_earlier_system_clock_goes_on_from_what_was_known() {
+        let clock = Clock::system();
+        clock.set_system(-86_400_000);
+        let known = clock.now() + 86_400_000;
+        clock.not_before(known);
+        let first = clock.now();
+        assert!(first >= known);
+        while clock.now() == first {
+            std::thread::yield_now();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_sleeps_while_the_system_clock_is_set_back_sleeps_no_longer() {
+        let clock = Clock::starting_now(100.0);
+        let until = clock.now() + 2000;
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep_until(until).await }
+        });
+        tokio::task::yield_now().await;
+        clock.set_system(-86_400_000);
+        sleeper.await.unwrap();
+        assert!(clock.now() >= until);
     }
 
     #[test]

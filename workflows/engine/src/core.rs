@@ -31,6 +31,9 @@ use crate::store::{Ended, ExecutionRecord, Records, Ticket, Write, status_name};
 use crate::timer::Timers;
 use crate::waiter::Waiters;
 
+/// Executions that are woken before what they write is waited for.
+const WAKES_AT_ONCE: usize = 1024;
+
 /// The engine behind the facade.
 pub(crate) struct Core {
     pub(crate) config: Config,
@@ -300,16 +303,25 @@ impl Core {
                     () = timers.sooner() => {}
                     () = clock.sleep_until(first) => {
                         let Some(core) = me.upgrade() else { return };
-                        core.wake_due();
+                        core.wake_due().await;
                     }
                 },
             }
         }
     }
 
-    fn wake_due(&self) {
-        for arn in self.timers.take_due(self.config.clock.now()) {
-            self.deliver(&arn, Input::Wake);
+    /// Wakes those that are due, some at a time: were a hundred thousand due at once, what they write would pile up
+    /// before the committer.
+    async fn wake_due(&self) {
+        for arns in self.timers.take_due(self.config.clock.now()).chunks(WAKES_AT_ONCE) {
+            let mut last = None;
+            for arn in arns {
+                last = self.deliver(arn, Input::Wake).or(last);
+            }
+            if let Some(last) = last {
+                // A store that has failed has said so.
+                let _ = last.durable().await;
+            }
         }
     }
 }

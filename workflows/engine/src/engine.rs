@@ -23,7 +23,7 @@ use crate::idle::Idle;
 use crate::observe::{Observer, Observers};
 use crate::quota::Quotas;
 use crate::recovery;
-use crate::store::{StoreError, write};
+use crate::store::{self, BackupError, Contents, StoreError, write};
 use crate::trial::{StateTest, TestedState};
 
 /// How an engine is set up.
@@ -146,6 +146,16 @@ impl Engine {
     pub async fn record_skipped(&self, skipped: Millis) -> Result<(), OpenError> {
         let clock = write::clock(&recovery::clock_record(&self.core.config.clock, skipped));
         self.core.records.committer.write(vec![clock]).durable().await.map_err(OpenError::Write)
+    }
+
+    /// Sends everything that is kept, as it is at one moment, to `sink`, piece by piece: while it goes on, so do the
+    /// executions. Blocks.
+    ///
+    /// # Errors
+    /// The store cannot be read, or has been closed; the sink refuses.
+    pub fn backup(&self, sink: &mut dyn FnMut(Vec<u8>) -> Result<(), BackupError>) -> Result<Contents, BackupError> {
+        let store = self.core.records.store()?;
+        store::send_backup(&*store, self.core.config.data_dir.as_deref(), sink)
     }
 
     /// Every problem of a definition's text: language, expressions and resources.

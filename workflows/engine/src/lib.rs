@@ -68,6 +68,6 @@ pub use observe::{Committed, Observed, Observer};
 pub use quota::Quotas;
 pub use recovery::resumed_clock;
 pub use status_change::StatusChange;
-pub use store::StoreError;
+pub use store::{BackupError, Contents, StoreError, backup_directory, restore_backup, verify_backup};
 pub use trace::Trace;
 pub use trial::{FieldValidation, Mock, StateConfiguration, StateTest, TestedState};

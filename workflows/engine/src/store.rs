@@ -4,10 +4,12 @@
 //! the call returns. [`records`] says what the keys and values mean, [`committer`] gathers the batches of everybody
 //! into few.
 
+mod backup;
 mod committer;
 mod disk;
 #[cfg(test)]
 mod gated;
+mod inspect;
 mod key;
 mod map_run;
 mod memory;
@@ -15,6 +17,8 @@ mod records;
 
 use std::path::PathBuf;
 
+pub(crate) use backup::send as send_backup;
+pub use backup::{BackupError, Contents, backup_directory, restore_backup, verify_backup};
 pub(crate) use committer::{Committer, Ticket};
 pub(crate) use disk::Disk;
 #[cfg(test)]
@@ -115,6 +119,9 @@ pub(crate) type Entry = (Vec<u8>, Vec<u8>);
 /// Called with each key and value of a scan; an error ends it.
 pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
 
+/// Called with each space, key and value of a snapshot; an error ends it.
+pub(crate) type VisitAll<'a> = dyn FnMut(Space, &[u8], &[u8]) -> Result<(), StoreError> + 'a;
+
 /// Ordered key spaces that survive, or at least last as long as the process.
 pub(crate) trait Store: Send + Sync {
     /// Applies `writes` in order, all or none; what they say survives a crash once this has returned.
@@ -133,6 +140,9 @@ pub(crate) trait Store: Send + Sync {
 
     /// The first `most` entries whose keys begin with `prefix`, in order; those after the key `after`, where it is given.
     fn page(&self, space: Space, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Result<Vec<Entry>, StoreError>;
+    /// Visits every key of every space, space after space in the order of [`Space::ALL`], as all of them were at one
+    /// moment.
+    fn snapshot(&self, visit: &mut VisitAll<'_>) -> Result<(), StoreError>;
 
     /// The last key that begins with `prefix`, and its value.
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError>;
@@ -149,14 +159,16 @@ pub enum StoreError {
     /// Another server uses the directory.
     #[error("the data directory {} is in use by another server; stop that one or choose another directory", .0.display())]
     Locked(PathBuf),
-    /// The directory was written by another version.
-    #[error("the data directory {} has format {found}, this server reads format {expected}; use the server that wrote it", .directory.display())]
+    /// The directory was written by a newer version.
+    #[error(
+        "the data directory {} has format {found}, this server reads formats up to {expected}; use the server that wrote it, or a newer one", .directory.display()
+    )]
     Format {
         /// The directory.
         directory: PathBuf,
         /// Its format.
         found: u64,
-        /// The format that this server reads.
+        /// The newest format that this server reads.
         expected: u64,
     },
     /// The directory ran ahead of real time and can only go on so.
@@ -175,6 +187,18 @@ pub enum StoreError {
         /// The directory.
         directory: PathBuf,
         /// What the storage engine says.
+        reason: String,
+    },
+    /// What was written to a file is not there any more.
+    #[error(
+        "the file {} is damaged at byte {offset}: {reason}; restore the data directory from a backup: stepwright restore FILE --data-dir DIR", .file.display()
+    )]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// Where the damage begins, or the record that it is in.
+        offset: u64,
+        /// What is wrong.
         reason: String,
     },
     /// A record cannot be read.

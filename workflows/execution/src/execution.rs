@@ -34,9 +34,9 @@ pub struct Execution {
     /// Redrives so far, and when the last one was.
     pub(crate) redrives: u32,
     pub(crate) redriven_at: Option<Millis>,
-    pub(crate) frames: BTreeMap<FrameId, Frame>,
+    pub(crate) frames: BTreeMap<FrameId, Box<Frame>>,
     /// The frames as they stood at a bad end: what a redrive takes up again.
-    pub(crate) remains: BTreeMap<FrameId, Frame>,
+    pub(crate) remains: BTreeMap<FrameId, Box<Frame>>,
     pub(crate) next_frame: u32,
     pub(crate) last_id: u64,
     pub(crate) ready: VecDeque<FrameId>,
@@ -129,7 +129,7 @@ impl Execution {
     /// that `passes`. A Map Run that is out passes: it waits for its children. Copies nothing.
     #[must_use]
     pub fn waits(&self, passes: impl Fn(Flavor, &str, &Stage) -> bool) -> bool {
-        let mut tasks = self.frames.values().filter_map(Frame::task);
+        let mut tasks = self.frames.values().filter_map(|frame| frame.task());
         self.ready.is_empty() && tasks.all(|task| passes(task.flavor, &task.resource, &task.stage))
     }
 

@@ -81,7 +81,7 @@ impl Execution {
         }
     }
 
-    fn detach(&mut self, id: FrameId, below: &mut Vec<(FrameId, Frame)>) {
+    fn detach(&mut self, id: FrameId, below: &mut Vec<(FrameId, Box<Frame>)>) {
         for child in self.children_if_forked(id) {
             self.detach(child, below);
         }

@@ -169,7 +169,7 @@ pub(crate) struct Fork {
     /// Map: what is left to start.
     pub(crate) queue: Option<Queue>,
     /// Frames that were cut off, with all below them: what a redrive takes up again.
-    pub(crate) set_aside: Vec<(FrameId, Frame)>,
+    pub(crate) set_aside: Vec<(FrameId, Box<Frame>)>,
 }
 
 /// The items of a Map that have not started.
@@ -252,8 +252,9 @@ impl Phase {
 }
 
 impl Frame {
-    pub(crate) fn new(parent: Option<Parent>, variables: Arc<Object>, phase: Phase, last_event: u64) -> Self {
-        Self {
+    /// In a box: a map's nodes have room for eleven, and most executions have one.
+    pub(crate) fn new(parent: Option<Parent>, variables: Arc<Object>, phase: Phase, last_event: u64) -> Box<Self> {
+        Box::new(Self {
             parent,
             variables,
             visit: None,
@@ -264,7 +265,7 @@ impl Frame {
             run: None,
             queued: false,
             due: None,
-        }
+        })
     }
 
     /// The Map Run that is out.

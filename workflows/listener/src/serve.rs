@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -29,6 +28,10 @@ const BREATH: Duration = Duration::from_millis(50);
 const HANDSHAKE: u8 = 22;
 /// Bytes of a request's head: AWS's own front doors take about as much.
 const HEAD_BYTES: usize = 64 << 10;
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
 
 /// The bounds of a listener's connections.
 #[derive(Clone, Debug)]
@@ -54,10 +57,13 @@ impl Default for Options {
 
 /// Serves a listener until `stopping` turns true, or its sender is gone; then lets requests under way end. Dropping the
 /// future drops every connection. `handler` reads bodies with [`receive`](crate::receive).
-pub async fn serve<H, F>(listener: TcpListener, options: Options, mut stopping: watch::Receiver<bool>, handler: H)
+/// Who calls is among a request's extensions, a [`Peer`].
+pub async fn serve<H, F, B>(listener: TcpListener, options: Options, mut stopping: watch::Receiver<bool>, handler: H)
 where
     H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let connections = Connections::new(options.connections as usize);
     let options = Arc::new(options);
@@ -116,10 +122,12 @@ struct Connection<H> {
     handler: H,
 }
 
-impl<H, F> Connection<H>
+impl<H, F, B> Connection<H>
 where
     H: Fn(Request<Incoming>) -> F + Send + Sync,
-    F: Future<Output = Response<Full<Bytes>>> + Send,
+    F: Future<Output = Response<B>> + Send,
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     async fn run(self, stream: TcpStream, peer: SocketAddr) {
         // Answers are small and whole: waiting to fill a packet would only delay them.
@@ -135,26 +143,27 @@ where
     }
 
     async fn talk(self, stream: TcpStream, peer: SocketAddr) {
-        let Some(tls) = &self.options.tls else { return self.http(stream).await };
+        let Some(tls) = &self.options.tls else { return self.http(stream, peer).await };
         let encrypted = tokio::time::timeout(self.options.head_time, begins_encrypted(&stream)).await;
         match encrypted {
             Ok(Ok(true)) => match tokio::time::timeout(self.options.head_time, tls.acceptor().accept(stream)).await {
-                Ok(Ok(stream)) => self.http(stream).await,
+                Ok(Ok(stream)) => self.http(stream, peer).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
                 Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
             },
-            Ok(Ok(false)) if is_here(&stream, peer) => self.http(stream).await,
+            Ok(Ok(false)) if is_here(&stream, peer) => self.http(stream, peer).await,
             Ok(Ok(false)) => refuse_plain(stream).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a connection ended before it began"),
             Err(_) => tracing::debug!(%peer, "a connection sent nothing"),
         }
     }
 
-    async fn http(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+    async fn http(self, stream: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr) {
         let service = service_fn(|mut request: Request<Incoming>| {
             self.seat.waiting();
             let arrival = Arrival { seat: Arc::clone(&self.seat), time: self.options.body_time };
             request.extensions_mut().insert(arrival);
+            request.extensions_mut().insert(Peer(peer));
             let answer = (self.handler)(request);
             async {
                 let answer = answer.await;

@@ -24,7 +24,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use command::approve::{self, Decision};
-use command::{history, list, redrive, serve, start, stop, test, validate};
+use command::{backup, history, list, redrive, restore, serve, start, stop, test, validate};
 use failure::{Exit, Failure};
 use screen::{Format, Screen};
 
@@ -73,6 +73,8 @@ enum Command {
     Validate(validate::Arguments),
     Test(test::Arguments),
     Redrive(redrive::Arguments),
+    Backup(backup::Arguments),
+    Restore(restore::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -106,6 +108,8 @@ async fn run(screen: &Screen, command: Command) -> Result<(), Failure> {
         Command::Validate(arguments) => validate::run(screen, &arguments),
         Command::Test(arguments) => test::run(screen, &arguments),
         Command::Redrive(arguments) => redrive::run(screen, &arguments).await,
+        Command::Backup(arguments) => backup::run(screen, &arguments).await,
+        Command::Restore(arguments) => restore::run(screen, &arguments),
     }
 }
 

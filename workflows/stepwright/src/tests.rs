@@ -33,6 +33,9 @@ fn every_command_parses() {
         "stepwright redrive --dry-run",
         "stepwright redrive m-1 --queue-url q",
         "stepwright redrive --execution arn",
+        "stepwright backup f --endpoint-url http://x",
+        "stepwright backup f --data-dir d",
+        "stepwright restore f --data-dir d",
     ] {
         assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
     }

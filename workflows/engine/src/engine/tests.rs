@@ -2,6 +2,7 @@ mod activities;
 mod aliases;
 mod calls;
 mod children;
+mod clock_jumps;
 mod crashes;
 mod executions;
 mod express;

@@ -1,11 +1,12 @@
 //! A store in a directory, by fjall: a log-structured tree for each key space behind one common journal.
 
+use std::fs::{File, TryLockError};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
 
-use super::{Entry, Space, Store, StoreError, Visit, Write, key};
+use super::{Entry, Space, Store, StoreError, Visit, VisitAll, Write, inspect, key};
 
 /// Bytes of one key space that are kept in memory before they go to a table on disk.
 const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
@@ -15,20 +16,32 @@ pub(crate) struct Disk {
     directory: PathBuf,
     database: Database,
     spaces: Vec<Keyspace>,
+    /// Held as long as the database is open.
+    _lock: File,
 }
 
 impl Disk {
     /// Opens `directory`, or makes it.
     ///
     /// # Errors
-    /// Another server has it open; the disk fails; it is not a store.
+    /// Another server has it open; the disk fails; it is not a store; it is damaged.
     pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
+        let lock = lock(directory)?;
+        let store = directory.join("store");
+        inspect::journals(&store)?;
+        inspect::tables_of_contents(&store.join("keyspaces"))?;
         let fail = |error| failure(directory, error);
-        let database = Database::builder(directory.join("store")).open().map_err(fail)?;
+        let database = Database::builder(store).open().map_err(fail)?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
         let spaces = Space::ALL.into_iter().map(|space| database.keyspace(space.name(), options));
         let spaces = spaces.collect::<Result<_, _>>().map_err(fail)?;
-        Ok(Self { directory: directory.to_owned(), database, spaces })
+        Ok(Self { directory: directory.to_owned(), database, spaces, _lock: lock })
+    }
+
+    /// Brings what is in memory to tables.
+    #[cfg(test)]
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        self.spaces.iter().try_for_each(Keyspace::rotate_memtable_and_wait).map_err(|error| self.failure(error))
     }
 
     fn space(&self, space: Space) -> &Keyspace {
@@ -41,14 +54,28 @@ impl Disk {
     }
 }
 
+/// Locks the directory, before anything in it is looked at: a journal that is being written looks torn.
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let fail = |error: std::io::Error| StoreError::Disk { directory: directory.to_owned(), reason: error.to_string() };
+    std::fs::create_dir_all(directory).map_err(fail)?;
+    let file = File::create(directory.join("lock")).map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(directory.to_owned())),
+        Err(TryLockError::Error(error)) => Err(fail(error)),
+    }
+}
+
 fn failure(directory: &Path, error: fjall::Error) -> StoreError {
     let directory = directory.to_owned();
     match error {
         fjall::Error::Locked => StoreError::Locked(directory),
         fjall::Error::Io(error) => StoreError::Disk { directory, reason: error.to_string() },
-        fjall::Error::Poisoned => {
-            StoreError::Disk { directory, reason: "an earlier write failed, what followed is not safe".to_owned() }
-        }
+        // It failed on a thread of the storage engine's own, which tells nobody why.
+        fjall::Error::Poisoned => StoreError::Disk {
+            directory,
+            reason: "an earlier write failed, as on a full disk, and what would follow is not safe".to_owned(),
+        },
         error => StoreError::Disk { directory, reason: error.to_string() },
     }
 }
@@ -89,6 +116,17 @@ impl Store for Disk {
             Ok((key.to_vec(), value.to_vec()))
         };
         entries.map(read).collect()
+    }
+
+    fn snapshot(&self, visit: &mut VisitAll<'_>) -> Result<(), StoreError> {
+        let snapshot = self.database.snapshot();
+        for space in Space::ALL {
+            for entry in snapshot.iter(self.space(space)) {
+                let (key, value) = entry.into_inner().map_err(|error| self.failure(error))?;
+                visit(space, &key, &value)?;
+            }
+        }
+        Ok(())
     }
 
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex};
 
-use super::{Entry, Memory, Space, Store, StoreError, Visit, Write};
+use super::{Entry, Memory, Space, Store, StoreError, Visit, VisitAll, Write};
 
 /// A store in memory behind a gate.
 pub(crate) struct Gated {
@@ -54,6 +54,10 @@ impl Store for Gated {
 
     fn page(&self, space: Space, prefix: &[u8], after: Option<&[u8]>, most: usize) -> Result<Vec<Entry>, StoreError> {
         self.inner.page(space, prefix, after, most)
+    }
+
+    fn snapshot(&self, visit: &mut VisitAll<'_>) -> Result<(), StoreError> {
+        self.inner.snapshot(visit)
     }
 
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {

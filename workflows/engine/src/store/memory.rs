@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock};
 
-use super::{Entry, Space, Store, StoreError, Visit, Write};
+use super::{Entry, Space, Store, StoreError, Visit, VisitAll, Write};
 
 type Spaces = BTreeMap<Space, BTreeMap<Vec<u8>, Vec<u8>>>;
 
@@ -69,6 +69,14 @@ impl Store for Memory {
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect()
         }))
+    }
+
+    fn snapshot(&self, visit: &mut VisitAll<'_>) -> Result<(), StoreError> {
+        let spaces = self.read(Clone::clone);
+        for (space, entries) in &spaces {
+            entries.iter().try_for_each(|(key, value)| visit(*space, key, value))?;
+        }
+        Ok(())
     }
 
     fn last(&self, space: Space, prefix: &[u8]) -> Result<Option<Entry>, StoreError> {

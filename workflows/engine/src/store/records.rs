@@ -231,6 +231,17 @@ pub(crate) fn status_from_name(name: &str) -> Option<Status> {
         .find(|status| status_name(*status) == name)
 }
 
+/// The format of what is in `store`; 0, as before formats had numbers, where it does not say.
+///
+/// # Errors
+/// It is newer than what this server reads.
+pub(super) fn format_of(store: &dyn Store, directory: &Path) -> Result<u64, StoreError> {
+    match get::<u64>(store, Space::Meta, b"format")?.unwrap_or(0) {
+        found if found > FORMAT => Err(StoreError::Format { directory: directory.to_owned(), found, expected: FORMAT }),
+        found => Ok(found),
+    }
+}
+
 /// A store with its committer.
 pub(crate) struct Records {
     store: RwLock<Option<Arc<dyn Store>>>,
@@ -246,14 +257,10 @@ impl Records {
         }
     }
 
-    /// Checks the format of `store`, or stamps a new one.
+    /// Checks the format of `store`; brings an older or a new one to this server's.
     pub(crate) fn over(store: Arc<dyn Store>, directory: &Path) -> Result<Self, StoreError> {
-        match get::<u64>(&*store, Space::Meta, b"format")? {
-            Some(FORMAT) => {}
-            Some(found) if found > FORMAT => {
-                return Err(StoreError::Format { directory: directory.to_owned(), found, expected: FORMAT });
-            }
-            _ => migrate(&*store)?,
+        if format_of(&*store, directory)? < FORMAT {
+            migrate(&*store)?;
         }
         let committer = Committer::start(Arc::clone(&store))
             .map_err(|error| StoreError::Disk { directory: directory.to_owned(), reason: error.to_string() })?;
@@ -266,7 +273,8 @@ impl Records {
         self.store.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
+    /// Everything, to be backed up.
+    pub(crate) fn store(&self) -> Result<Arc<dyn Store>, StoreError> {
         self.store.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Closed)
     }
 

@@ -1,3 +1,4 @@
+use http_body_util::Full;
 use std::net::Ipv4Addr;
 
 use rustls::ClientConfig;

@@ -1,6 +1,7 @@
 //! The definitions under statemachines/, as the tests read them.
 
 mod conventions;
+mod crashes;
 mod deadline;
 mod lost;
 

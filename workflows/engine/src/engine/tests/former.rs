@@ -70,3 +70,17 @@ async fn what_an_earlier_server_wrote_goes_on() {
     clock.advance(3_600_000);
     assert_eq!(engine.ended(EXECUTION).await.unwrap().status, Status::Succeeded);
 }
+
+#[tokio::test]
+async fn a_directory_from_before_formats_had_numbers_is_brought_to_this_one() {
+    let store = Arc::new(Memory::default());
+    let without: Vec<_> = records().into_iter().filter(|write| write.space != Space::Meta).collect();
+    store.commit(without.clone()).unwrap();
+    let records = Records::over(store.clone(), Path::new("d")).unwrap();
+    assert_eq!(store.get(Space::Meta, b"format").unwrap(), Some(b"1".to_vec()));
+    let clock = Clock::manual(START);
+    let core = recovery::open_over(config(None, "http://127.0.0.1:1", &clock), records, Observers::default()).await.unwrap();
+    let engine = Engine { core };
+    clock.advance(3_600_000);
+    assert_eq!(engine.ended(EXECUTION).await.unwrap().status, Status::Succeeded);
+}
