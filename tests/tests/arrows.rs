@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("engine", &["asl", "evaluate", "execution"]),
     ("api", &["asl", "evaluate", "execution", "engine"]),
     ("lambda-host", &[]),
+    ("load", &[]),
     ("sandbox", &[]),
     ("stepwright", &["asl", "execution", "scenario", "engine", "api", "lambda-host", "sandbox"]),
     ("operations", &[]),

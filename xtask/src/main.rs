@@ -1,5 +1,6 @@
-//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | conformance`. There is no shell script beside them.
+//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | conformance | bench`. There is no shell script beside them.
 
+mod bench;
 mod clock;
 mod conformance;
 mod definitions;
@@ -50,6 +51,8 @@ enum Command {
     Prices,
     /// Replay executions recorded on AWS, and write the score into workflows/CONFORMANCE.md
     Conformance(conformance::Options),
+    /// Measure the service, and write workflows/PERFORMANCE.md with its plots
+    Bench(bench::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,6 +87,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Policies { check } => say(policies::apply(&root, check)?),
         Command::Prices => prices::refresh(&root),
         Command::Conformance(options) => conformance::run(&root, &options),
+        Command::Bench(options) => bench::run(&root, &options),
     }
 }
 
