@@ -51,7 +51,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     if let Some(file) = &options.output {
         std::fs::write(file, &measured).during(|| format!("--output: {}", file.display()))?;
     }
-    publish(root, &Figures::read(&measured)?, options.quick)
+    publish(root, &Figures::read(&measured)?)
 }
 
 fn measure(root: &Path, options: &Options) -> Result<Vec<u8>, Failure> {
@@ -73,7 +73,7 @@ fn measure(root: &Path, options: &Options) -> Result<Vec<u8>, Failure> {
     process::output(load, "load")
 }
 
-fn publish(root: &Path, figures: &Figures, quick: bool) -> Result<(), Failure> {
+fn publish(root: &Path, figures: &Figures) -> Result<(), Failure> {
     let folder = root.join(PLOTS);
     std::fs::create_dir_all(&folder).during(|| folder.display().to_string())?;
     for plot in plot::PLOTS {
@@ -81,7 +81,7 @@ fn publish(root: &Path, figures: &Figures, quick: bool) -> Result<(), Failure> {
     }
     let path = root.join(PAGE);
     let old = std::fs::read_to_string(&path).during(|| path.display().to_string())?;
-    let new = page::with(&old, figures, quick)?;
+    let new = page::with(&old, figures)?;
     std::fs::write(&path, new).during(|| path.display().to_string())?;
     println!("{}", page::table(figures));
     println!("{PAGE} and the plots in {PLOTS} are written.");

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::client::Client;
 use crate::drive::{Drive, Until, closed};
@@ -167,20 +168,38 @@ impl Bench<'_> {
         self.report.drive(self.subject, name, suffix, drive);
     }
 
-    /// Starts `count` executions from `clients` clients at once, without waiting for their ends.
+    /// Starts `count` executions from `clients` clients at once, without waiting for their ends; also the last ones.
     pub(crate) async fn start(
         &self,
         machine: &str,
         input: &Json,
         count: usize,
         clients: usize,
-    ) -> Result<Drive, Failure> {
-        let (client, machine, input) = (self.client.clone(), machine.to_owned(), input.to_string());
-        let operation = move |_| {
-            let (client, machine, input) = (client.clone(), machine.clone(), input.clone());
-            async move { client.start(&machine, &input).await.map(drop) }
+    ) -> Result<(Drive, Vec<String>), Failure> {
+        let last = Arc::new(Mutex::new(Vec::new()));
+        let (client, machine, input, kept) =
+            (self.client.clone(), machine.to_owned(), input.to_string(), Arc::clone(&last));
+        let operation = move |number: usize| {
+            let (client, machine, input, kept) = (client.clone(), machine.clone(), input.clone(), Arc::clone(&kept));
+            async move {
+                let execution = client.start(&machine, &input).await?;
+                if number + clients >= count {
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).push(execution);
+                }
+                Ok(())
+            }
         };
-        closed(clients, Until::operations(count), operation).await
+        let drive = closed(clients, Until::operations(count), operation).await?;
+        let last = std::mem::take(&mut *last.lock().unwrap_or_else(PoisonError::into_inner));
+        Ok((drive, last))
+    }
+
+    /// Waits until these executions have succeeded. ListExecutions would tell of all, at a cost of its own.
+    pub(crate) async fn ended(&self, executions: &[String]) -> Result<(), Failure> {
+        for execution in executions {
+            self.client.succeeded(execution, false).await?;
+        }
+        Ok(())
     }
 
     /// Starts executions and asks for each until it has ended with the output that `right` accepts.
@@ -201,19 +220,6 @@ impl Bench<'_> {
             }
         };
         closed(clients, until, operation).await
-    }
-
-    /// Waits until no execution of the machine is open.
-    pub(crate) async fn ended(&self, machine: &str) -> Result<(), Failure> {
-        let open = json!({"stateMachineArn": machine, "statusFilter": "RUNNING", "maxResults": 1});
-        loop {
-            let listed = self.client.call("ListExecutions", &open).await?;
-            match listed["executions"].as_array() {
-                Some(executions) if executions.is_empty() => return Ok(()),
-                Some(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-                None => return Err(Failure::new(format!("ListExecutions answered {listed}"))),
-            }
-        }
     }
 
     /// The median of `count` calls, ms.

@@ -77,8 +77,8 @@ fn late(bench: &mut Bench<'_>, begin: Moment, count: usize) -> bool {
 async fn grow(bench: &Bench<'_>, machine: &str, count: usize) -> Result<Json, Failure> {
     let before = bench.process.cpu()?;
     let input = json!({"n": 1});
-    let drive = bench.start(machine, &input, count, CLIENTS).await?;
-    bench.ended(machine).await?;
+    let (drive, last) = bench.start(machine, &input, count, CLIENTS).await?;
+    bench.ended(&last).await?;
     let cpu = (bench.process.cpu()? - before) * 1e6 / count as f64;
     let execution = bench.client.start(machine, &input.to_string()).await?;
     bench.client.succeeded(&execution, true).await?;

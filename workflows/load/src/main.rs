@@ -129,6 +129,7 @@ async fn measure(run: Run) -> Result<(), Failure> {
     let workloads = if run.workloads.is_empty() { ALL.to_vec() } else { run.workloads };
     let mut report = Report::default();
     let mut machine = machine::describe();
+    machine["quick"] = json!(run.quick);
     floors(&programs, &size, &mut report).await?;
     for place in [Place::Memory, Place::Durable] {
         for workload in &workloads {

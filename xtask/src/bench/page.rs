@@ -8,18 +8,19 @@ use crate::failure::Failure;
 const MARKS: [&str; 2] = ["<!-- figures -->", "<!-- /figures -->"];
 
 /// The page with these figures.
-pub(super) fn with(page: &str, figures: &Figures, quick: bool) -> Result<String, Failure> {
+pub(super) fn with(page: &str, figures: &Figures) -> Result<String, Failure> {
     let [begin, end] = MARKS;
     let parts = page.split_once(begin).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
     let (before, after) =
         parts.ok_or_else(|| Failure::new(format!("the page's lines {} are missing", MARKS.join(" and "))))?;
-    let measured = format!("{}\n{}\n{}", how(figures, quick), table(figures), notes(figures));
+    let measured = format!("{}\n{}\n{}", how(figures), table(figures), notes(figures));
     Ok(format!("{before}{begin}\n\n{}\n\n{end}{after}", measured.trim_end()))
 }
 
 /// When and where.
-fn how(figures: &Figures, quick: bool) -> String {
+fn how(figures: &Figures) -> String {
     let fact = |name| figures.fact(name);
+    let quick = fact("quick") == "true";
     let kind = if quick { ", `--quick`: fewer repetitions than what is published" } else { "" };
     let mut text = format!(
         "Measured on {} ({} cores of {}, {}, Linux {}){kind}. Load average {} before, {} after: what is above the number \
@@ -83,6 +84,7 @@ fn ratio(row: &Row, place: Place, figures: &Figures) -> Option<String> {
         return Some(format!("{:.2} × skeleton", value / skeleton));
     }
     match (row.unit, place) {
+        _ if row.name.contains("cpu") => None,
         ("ms", Place::Memory) => Some(format!("{:.1} echoes", value / figures.machine("echo.p50.1")?)),
         ("ms", Place::Durable) => Some(format!("{:.1} syncs", value / figures.machine("sync.p50")?)),
         _ => None,
@@ -97,7 +99,7 @@ fn notes(figures: &Figures) -> String {
 mod tests {
     use super::*;
 
-    const MEASURED: &str = r#"{"date": "2026-11-30", "machine": {"cores": 2, "load": 1.5}, "notes": ["cut early"],
+    const MEASURED: &str = r#"{"date": "2026-11-30", "machine": {"cores": 2, "load": 1.5, "quick": true}, "notes": ["cut early"],
         "points": [{"series": "history", "subject": "memory", "x": 100, "step": 2.5}],
         "figures": [
             {"subject": "memory", "name": "w1.cpu.16", "value": 48.25},
@@ -125,10 +127,16 @@ mod tests {
     #[test]
     fn what_is_said_beside_the_figures_stays() {
         let figures = Figures::read(MEASURED.as_bytes()).unwrap();
-        let page = with("before <!-- figures --> old <!-- /figures --> after", &figures, true).unwrap();
+        let page = with("before <!-- figures --> old <!-- /figures --> after", &figures).unwrap();
         assert!(page.starts_with("before <!-- figures -->") && page.ends_with("<!-- /figures --> after"), "{page}");
-        assert!(page.contains("cut early") && page.contains("2026-11-30") && !page.contains("old"), "{page}");
-        let failure = with("no marks", &figures, false).unwrap_err().to_string();
+        assert!(
+            page.contains("cut early")
+                && page.contains("`--quick`")
+                && page.contains("2026-11-30")
+                && !page.contains("old"),
+            "{page}"
+        );
+        let failure = with("no marks", &figures).unwrap_err().to_string();
         assert_eq!(failure, "the page's lines <!-- figures --> and <!-- /figures --> are missing");
     }
 

@@ -67,7 +67,7 @@ pub(crate) async fn recovered(programs: &Programs, size: &Size, report: &mut Rep
     let machine = bench.client.create("wait", &definition::wait(), false).await?;
     let before = process::disk(data.path())?;
     let first = bench.client.start(&machine, "{}").await?;
-    let drive = bench.start(&machine, &json!({}), count, STARTERS).await?;
+    let (drive, _) = bench.start(&machine, &json!({}), count, STARTERS).await?;
     let last = bench.client.start(&machine, "{}").await?;
     bench.figure("w7.park-rate", drive.rate());
     tokio::time::sleep(SETTLED).await;

@@ -81,15 +81,15 @@ pub(crate) async fn waiting(bench: &Bench<'_>, name: &str, workers: usize, count
         });
     }
     drop(told);
-    let mut millis = Vec::new();
+    let (mut millis, mut started) = (Vec::new(), Vec::new());
     for _ in 0..count {
         tokio::time::sleep(SETTLED).await;
         let begin = clock::now();
-        bench.client.start(&machine, "{}").await?;
+        started.push(bench.client.start(&machine, "{}").await?);
         let received: Moment = got.recv().await.ok_or_else(|| Failure::new("every worker has failed"))?;
         millis.push(begin.millis() - received.millis());
     }
-    bench.ended(&machine).await?;
+    bench.ended(&started).await?;
     running.shutdown().await;
     Ok(millis)
 }
@@ -99,7 +99,7 @@ pub(crate) async fn waiting(bench: &Bench<'_>, name: &str, workers: usize, count
 pub(crate) async fn drain(bench: &Bench<'_>, name: &str, workers: usize, count: usize) -> Result<Drive, Failure> {
     let activity = bench.client.create_activity(name).await?;
     let machine = bench.client.create(name, &definition::task(&activity), false).await?;
-    bench.start(&machine, &json!({}), count, STARTERS).await?;
+    let (_, last) = bench.start(&machine, &json!({}), count, STARTERS).await?;
     let (left, begin) = (Arc::new(AtomicUsize::new(count)), clock::now());
     let mut running = JoinSet::new();
     for _ in 0..workers {
@@ -121,6 +121,6 @@ pub(crate) async fn drain(bench: &Bench<'_>, name: &str, workers: usize, count: 
         millis.extend(worker.during(|| "a worker".to_owned())??);
     }
     let took = begin.elapsed();
-    bench.ended(&machine).await?;
+    bench.ended(&last).await?;
     Ok(Drive { took, sample: Sample::new(millis) })
 }
