@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("events", &["asl", "execution", "engine"]),
     ("observability", &["asl", "execution", "engine", "api"]),
     ("lambda-host", &["listener"]),
+    ("load", &[]),
     ("sandbox", &["listener"]),
     (
         "stepwright",

@@ -1,6 +1,7 @@
-//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | shapes | conformance`.
+//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | shapes | conformance | bench`.
 //! There is no shell script beside them.
 
+mod bench;
 mod clock;
 mod conformance;
 mod definitions;
@@ -58,6 +59,8 @@ enum Command {
     },
     /// Replay executions recorded on AWS, and write the score into workflows/CONFORMANCE.md
     Conformance(conformance::Options),
+    /// Measure the service, and write workflows/PERFORMANCE.md with its plots
+    Bench(bench::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,6 +96,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Prices => prices::refresh(&root),
         Command::Shapes { check } => say(shapes::apply(&root, check)?),
         Command::Conformance(options) => conformance::run(&root, &options),
+        Command::Bench(options) => bench::run(&root, &options),
     }
 }
 
