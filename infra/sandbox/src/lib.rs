@@ -16,6 +16,7 @@ mod wire;
 mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +66,9 @@ pub struct Config {
     pub lambda_endpoint: Option<String>,
     /// Base URL of the Step Functions API that rules start executions at; `None`: events are only kept.
     pub sfn_endpoint: Option<String>,
+    /// A file to which a line `caller service operation` is appended for each call of a kind not seen before; callers are
+    /// told apart by their access key ids.
+    pub observed: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -85,6 +89,7 @@ impl Default for Config {
             traffic_port: 0,
             lambda_endpoint: None,
             sfn_endpoint: None,
+            observed: None,
         }
     }
 }
