@@ -1,10 +1,11 @@
-//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | conformance`. There is no shell script beside them.
+//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | conformance | infra`. There is no shell script beside them.
 
 mod clock;
 mod conformance;
 mod definitions;
 mod demo;
 mod failure;
+mod infra;
 mod json;
 mod policies;
 mod prices;
@@ -50,6 +51,9 @@ enum Command {
     Prices,
     /// Replay executions recorded on AWS, and write the score into workflows/CONFORMANCE.md
     Conformance(conformance::Options),
+    /// Prove what can be proved about infra/aws without an AWS account
+    #[command(subcommand)]
+    Infra(infra::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,6 +88,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Policies { check } => say(policies::apply(&root, check)?),
         Command::Prices => prices::refresh(&root),
         Command::Conformance(options) => conformance::run(&root, &options),
+        Command::Infra(command) => infra::run(&root, &command),
     }
 }
 
