@@ -44,7 +44,7 @@ def main(endpoint, folder, repository, parameters):
         Parameters=given,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     )
-    status = settled(stacks)
+    status = settled(stacks, STACK)
     found = {"status": status, "byHand": by_hand, "events": [], "resources": []}
     if status != "CREATE_COMPLETE":
         events = plain(stacks.describe_stack_events(StackName=STACK)["StackEvents"])
@@ -53,6 +53,7 @@ def main(endpoint, folder, repository, parameters):
         found["resources"] = plain(stacks.describe_stack_resources(StackName=STACK)["StackResources"])
         found.update(inventory(client))
         found["execution"] = executed(client)
+        found["alarmed"] = alarmed(client, stacks, folder)
     print(json.dumps(found, default=str))
 
 
@@ -96,9 +97,9 @@ def activities(states, template):
     return sorted(arns)
 
 
-def settled(stacks):
+def settled(stacks, name):
     for _ in range(600):
-        status = stacks.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"]
+        status = stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
         if not status.endswith("_IN_PROGRESS"):
             return status
         time.sleep(0.1)
@@ -139,9 +140,39 @@ def executed(client):
     detail = {"action": "reboot", "target": "api", "incidentId": "check-1"}
     client("events").put_events(Entries=[{"Source": "stepwright.incidents", "DetailType": "Incident", "Detail": json.dumps(detail)}])
     machine = next(m["stateMachineArn"] for m in states.list_state_machines()["stateMachines"] if m["name"] == "incident-remediation")
+    return ended(states, machine, 1)
+
+
+def alarmed(client, stacks, folder):
+    """Deploys the alarms of a service, and lets an alarm's event start an incident.
+
+    The event comes under another source than aws.cloudwatch, under which nobody but AWS may send.
+    """
+    outputs = {o["OutputKey"]: o["OutputValue"] for o in stacks.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]}
+    values = {"TargetId": "api", "LoadBalancer": "app/x/1", "TargetGroup": "targetgroup/x/1"}
+    values |= {k: outputs[k] for k in ("IncidentRemediationArn", "UndeliveredEventsArn", "NotificationTopicArn")}
+    given = [{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()]
+    template = (folder / "service.yaml").read_text()
+    stacks.create_stack(StackName="service", TemplateBody=template, Parameters=given, Capabilities=["CAPABILITY_IAM"])
+    status = settled(stacks, "service")
+    if status != "CREATE_COMPLETE":
+        return {"status": status, "entered": []}
+    events, rule = client("events"), "api-latency-p95-starts-incident-remediation"
+    pattern = json.loads(events.describe_rule(Name=rule)["EventPattern"])
+    pattern["source"] = ["check"]
+    events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
+    detail = {"alarmName": "api-latency-p95", "state": {"value": "ALARM", "reason": 'p95 is "high"'}}
+    entry = {"Source": "check", "DetailType": "CloudWatch Alarm State Change", "Detail": json.dumps(detail)}
+    events.put_events(Entries=[entry | {"Resources": pattern["resources"]}])
+    return ended(client("stepfunctions"), outputs["IncidentRemediationArn"], 2)
+
+
+def ended(states, machine, count):
+    """The newest execution, once there are so many and it has ended."""
     for _ in range(600):
         runs = states.list_executions(stateMachineArn=machine)["executions"]
-        if runs and runs[0]["status"] != "RUNNING":
+        runs.sort(key=lambda run: run["startDate"], reverse=True)
+        if len(runs) >= count and runs[0]["status"] != "RUNNING":
             arn = runs[0]["executionArn"]
             described = states.describe_execution(executionArn=arn)
             history = states.get_execution_history(executionArn=arn, maxResults=1000)["events"]

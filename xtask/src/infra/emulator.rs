@@ -77,7 +77,24 @@ fn judge(suite: &Suite, found: &Value) -> Vec<String> {
     problems.extend(definitions(suite, found));
     problems.extend(rules(suite, found));
     problems.extend(execution(&found["execution"]));
+    problems.extend(alarmed(&found["alarmed"]));
     problems
+}
+
+/// An alarm of `service.yaml` became an incident of its target, which got as far as the catalogue, where it is unknown.
+fn alarmed(found: &Value) -> Vec<String> {
+    let input: Value = found["input"].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let expected = [("action", "scale_up"), ("target", "api"), ("priority", "high")];
+    let is_incident = expected.iter().all(|(field, value)| input[field] == *value)
+        && input["incidentDetails"]["description"] == "p95 is \"high\""
+        && input["incidentId"].as_str().is_some_and(|id| !id.is_empty());
+    let resolved = list(&found["entered"]).iter().any(|state| state == "Resolve target");
+    if is_incident && resolved {
+        return Vec::new();
+    }
+    vec![format!(
+        "an alarm of infra/aws/service.yaml should start an incident that asks for its target, but: {found}; see the InputTransformer of LatencyStartsIncident"
+    )]
 }
 
 /// Names of what must be there, and of nothing else.
