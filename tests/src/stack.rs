@@ -100,6 +100,7 @@ impl Stack {
         let activity = "arn:aws:states:us-east-1:123456789012:activity:recovery-watcher";
         environment.extend([
             ("RECOVERY_WATCHER_ACTIVITY_ARN", activity.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "recovery-watcher".to_owned()),
             ("DB_INSTANCE_ID", "orders-db".to_owned()),
             ("OPS_TIME_SCALE", self.options.scale.to_string()),
             ("OPS_TIME_ORIGIN", self.origin.to_string()),

@@ -1,4 +1,4 @@
-//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | shapes | conformance | bench`.
+//! Development commands: `cargo xtask demo | test | asl fmt | policies | prices | shapes | conformance | bench | infra`.
 //! There is no shell script beside them.
 
 mod bench;
@@ -7,6 +7,7 @@ mod conformance;
 mod definitions;
 mod demo;
 mod failure;
+mod infra;
 mod json;
 mod policies;
 mod prices;
@@ -61,6 +62,9 @@ enum Command {
     Conformance(conformance::Options),
     /// Measure the service, and write workflows/PERFORMANCE.md with its plots
     Bench(bench::Options),
+    /// Prove what can be proved about infra/aws without an AWS account
+    #[command(subcommand)]
+    Infra(infra::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,6 +101,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Shapes { check } => say(shapes::apply(&root, check)?),
         Command::Conformance(options) => conformance::run(&root, &options),
         Command::Bench(options) => bench::run(&root, &options),
+        Command::Infra(command) => infra::run(&root, &command),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::service::moto::{self, Moto};
 use crate::service::postgres::{self, Postgres};
 use crate::service::redis::{self, Redis};
 use crate::steps::Steps;
-use crate::{definitions, policies, process, settings, workspace};
+use crate::{definitions, infra, policies, process, settings, workspace};
 
 /// The package of the tests with real processes.
 const END_TO_END: &str = "end-to-end";
@@ -28,6 +28,7 @@ pub(crate) struct Options {
 pub(crate) fn run(root: &Path, options: &Options) -> Result<(), Failure> {
     let mut steps = Steps::new();
     check(root, &mut steps);
+    infra::check(root, &mut steps);
     let mut services = if options.fast { Services::default() } else { Services::start(root, &mut steps) };
     if options.fast {
         steps.note("without the end-to-end tests (--fast)");

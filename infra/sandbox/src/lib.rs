@@ -16,6 +16,7 @@ mod wire;
 mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,9 @@ pub struct Config {
     pub sfn_endpoint: Option<String>,
     /// Who may call; `None`: anybody, with any credentials.
     pub access: Option<Access>,
+    /// A file to which a line `caller service operation` is appended for each call of a kind not seen before; callers are
+    /// told apart by their access key ids.
+    pub observed: Option<PathBuf>,
 }
 
 /// Who may call a sandbox, and as whom it calls.
@@ -98,6 +102,7 @@ impl Default for Config {
             lambda_endpoint: None,
             sfn_endpoint: None,
             access: None,
+            observed: None,
         }
     }
 }

@@ -51,6 +51,9 @@ struct Arguments {
     /// Base URL of the Step Functions API that EventBridge rules start executions at.
     #[arg(long)]
     sfn_endpoint: Option<String>,
+    /// File to note in who called what, a line for each kind of call
+    #[arg(long, env = "STEPWRIGHT_OBSERVED_CALLS", value_name = "FILE")]
+    observed_calls: Option<std::path::PathBuf>,
 }
 
 fn profile(name: &str) -> Result<sandbox::Profile, String> {
@@ -76,6 +79,7 @@ impl Arguments {
             lambda_endpoint: self.lambda_endpoint,
             sfn_endpoint: self.sfn_endpoint,
             access: None,
+            observed: self.observed_calls,
         }
     }
 }

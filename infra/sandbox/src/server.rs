@@ -14,7 +14,7 @@ use listener::Scope;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::calls::{Call, Log};
+use crate::calls::{self, Call, Log};
 use crate::clock::Clock;
 use crate::fault::{self, Fault, Kind, Waiting};
 use crate::sender::{Endpoints, Mailbox, Queue};
@@ -76,7 +76,8 @@ impl Shared {
             ports,
         };
         let world = World::new(config.seed, clock.now_ms(), place, config.profile, config.history_days);
-        let state = State { world, calls: Log::default(), faults: Waiting::default(), touched_ms: i64::MIN };
+        let state =
+            State { world, calls: Log::new(config.observed.clone()), faults: Waiting::default(), touched_ms: i64::MIN };
         let endpoints =
             Endpoints { lambda: config.lambda_endpoint.clone(), sfn: config.sfn_endpoint.clone(), events: None };
         let (mailbox, queue) = Mailbox::new(endpoints);
@@ -141,9 +142,10 @@ impl Shared {
         })
     }
 
-    fn log(&self, request: &Request, status: u16, error: Option<String>, injected: bool) {
+    fn log(&self, caller: &str, request: &Request, status: u16, error: Option<String>, injected: bool) {
         let call = Call {
             at: self.clock.now_ms(),
+            caller: caller.to_owned(),
             service: request.service.name().to_owned(),
             operation: request.operation.clone(),
             parameters: request.parameters.clone(),
@@ -217,35 +219,35 @@ async fn handle(shared: Arc<Shared>, request: http::Request<Incoming>) -> Result
         return Ok(control::handle(&shared, &parts, &body));
     }
     match wire::recognise(&parts, &body) {
-        Ok(request) => call(&shared, &request).await,
+        Ok(request) => call(&shared, &calls::caller(&parts.headers), &request).await,
         Err(refusal) => Ok(*refusal),
     }
 }
 
 /// One AWS call: the fault that strikes it, or the world's answer.
-async fn call(shared: &Shared, request: &Request) -> Result<Response<Full<Bytes>>, Dropped> {
+async fn call(shared: &Shared, caller: &str, request: &Request) -> Result<Response<Full<Bytes>>, Dropped> {
     let struck = shared.state().faults.strike(request.service.name(), &request.operation, &request.parameters);
     let Some(fault) = struck else {
         let outcome = perform(shared, request).await;
-        return Ok(respond(shared, request, outcome, false));
+        return Ok(respond(shared, caller, request, outcome, false));
     };
     let delay = shared.clock.real(fault.latency_ms.unwrap_or(fault::DEFAULT_LATENCY_MS));
     match fault.kind {
         Kind::Throttle | Kind::Error => {
             let request_id = shared.state().world.ids.uuid();
             let outcome = Outcome { result: Err(injected(&fault, request.service)), request_id };
-            Ok(respond(shared, request, outcome, true))
+            Ok(respond(shared, caller, request, outcome, true))
         }
         Kind::Latency => {
             let outcome = perform(shared, request).await;
             tokio::time::sleep(delay).await;
-            Ok(respond(shared, request, outcome, true))
+            Ok(respond(shared, caller, request, outcome, true))
         }
         Kind::Timeout => {
             if fault.applied {
                 perform(shared, request).await;
             }
-            shared.log(request, 0, None, true);
+            shared.log(caller, request, 0, None, true);
             tokio::time::sleep(delay).await;
             Err(Dropped)
         }
@@ -281,7 +283,13 @@ async fn perform(shared: &Shared, request: &Request) -> Outcome {
     tokio::time::timeout(shared.clock.real(wait_ms), looking).await.unwrap_or(outcome)
 }
 
-fn respond(shared: &Shared, request: &Request, outcome: Outcome, injected: bool) -> Response<Full<Bytes>> {
+fn respond(
+    shared: &Shared,
+    caller: &str,
+    request: &Request,
+    outcome: Outcome,
+    injected: bool,
+) -> Response<Full<Bytes>> {
     let Outcome { result, request_id } = outcome;
     let (response, error) = match result {
         Ok(node) => (wire::answer(request, &node, &request_id), None),
@@ -290,6 +298,6 @@ fn respond(shared: &Shared, request: &Request, outcome: Outcome, injected: bool)
             (response, Some(failure.code))
         }
     };
-    shared.log(request, response.status().as_u16(), error, injected);
+    shared.log(caller, request, response.status().as_u16(), error, injected);
     response
 }

@@ -23,23 +23,37 @@ impl Driver for World {
     }
 }
 
+/// Where `cargo xtask infra observe` collects who calls what.
+#[expect(clippy::disallowed_methods, reason = "what a whole test run is told, it is told by its environment")]
+fn observed() -> Option<std::path::PathBuf> {
+    std::env::var("STEPWRIGHT_OBSERVED_CALLS").ok().map(std::path::PathBuf::from)
+}
+
 impl World {
     async fn start() -> Self {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             time: Time::Manual { start_ms: START_MS },
+            observed: observed(),
             ..Config::default()
         };
         Self(Arc::new(Sandbox::start(config).await.expect("a sandbox")))
     }
 
+    /// For what happens in the world around the watcher.
     fn aws(&self) -> aws_types::SdkConfig {
+        self.aws_as("test")
+    }
+
+    /// By its access key id the sandbox tells who calls.
+    fn aws_as(&self, name: &str) -> aws_types::SdkConfig {
         let http = Http::new(Duration::from_secs(1), Duration::from_secs(5));
+        let credentials = Credentials::new(name, "secret", None, None, "test");
         aws_types::SdkConfig::builder()
             .behavior_version(aws_sdk_ecs::config::BehaviorVersion::latest())
             .region(aws_types::region::Region::new("us-east-1"))
             .endpoint_url(self.0.url())
-            .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(aws_smithy_types::retry::RetryConfig::disabled())
             .http_client(http.shared())
             .build()
@@ -49,7 +63,7 @@ impl World {
         let clock = Clock::driven(Arc::new(self.clone()));
         let environment =
             Environment::of([("DB_INSTANCE_ID", "orders-db"), ("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", "1")]);
-        RecoveryWatcher::new(&self.aws(), environment, clock).run(input, &Task::detached()).await
+        RecoveryWatcher::new(&self.aws_as("recovery-watcher"), environment, clock).run(input, &Task::detached()).await
     }
 
     /// Restarts a service; the primary deployment and the task ids from before.

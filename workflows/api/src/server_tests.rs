@@ -675,7 +675,8 @@ async fn a_backup_is_a_stream_for_callers_on_this_machine() {
     let engine = engine(Clock::manual(NOW)).await;
     for (peer, refused) in [(Some("10.0.0.1:5"), true), (None, true), (Some("[::ffff:127.0.0.1]:5"), false)] {
         let request = Request::post("/_stepwright/backup").body(()).unwrap();
-        let ControlFlow::Break(response) = backup::answer(&engine, None, peer.map(|peer| peer.parse().unwrap()), request)
+        let ControlFlow::Break(response) =
+            backup::answer(&engine, None, peer.map(|peer| peer.parse().unwrap()), request)
         else {
             panic!("it is a backup that is asked for")
         };

@@ -15,6 +15,6 @@ mod tls;
 
 pub use body::{Unread, receive};
 pub use key::{Key, Keys, KeysError};
-pub use serve::{Peer, Options, serve};
+pub use serve::{Options, Peer, serve};
 pub use signature::{Refused, Scope};
 pub use tls::{Tls, TlsError};

@@ -30,8 +30,12 @@ async fn engine() -> (String, api::Server) {
         data_dir: None,
         aws: engine::aws::Endpoint::Url("http://127.0.0.1:1".to_owned()),
         lambda_endpoint: None,
+        events_endpoint: None,
         clock: engine::Clock::system(),
         limits: execution::Limits::default(),
+        names: engine::Names::default(),
+        quotas: engine::Quotas::default(),
+        signers: engine::aws::Signers::default(),
     };
     let engine = engine::Engine::open(config).await.unwrap();
     let options = api::Options::on((Ipv4Addr::LOCALHOST, 0).into());

@@ -106,7 +106,7 @@ impl Stack {
     fn start_worker(&self, worker: &Worker) -> Result<Service, Failure> {
         let mut command = Command::new(&self.programs[worker.name]);
         command.env("AWS_ENDPOINT_URL", &self.ready.sandbox).env("AWS_ENDPOINT_URL_SFN", &self.ready.engine);
-        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", REGION);
+        command.env("AWS_ACCESS_KEY_ID", worker.name).env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_REGION", REGION);
         let [scale, origin] = &self.ready.time;
         command.env("OPS_TIME_SCALE", scale).env("OPS_TIME_ORIGIN", origin);
         command.envs(self.ready.skipped.iter().map(|file| ("OPS_TIME_SKIPPED_FILE", file)));

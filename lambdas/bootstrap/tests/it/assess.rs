@@ -5,7 +5,7 @@ use incident_assess::Assess;
 use serde_json::{Value, json};
 
 fn function(world: &World) -> Assess {
-    Assess::new(world.services([("DB_INSTANCE_ID", "orders-db")]))
+    Assess::new(world.services("incident-assess", [("DB_INSTANCE_ID", "orders-db")]))
 }
 
 async fn asked(world: &World, action: &str, target: &str, operation: &str) -> Value {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 fn function(redis: &RedisServer) -> ClearCache {
     let environment = [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", redis.port.as_str()), ("REDIS_PASSWORD", "open")];
-    ClearCache::new(services_at("http://127.0.0.1:9", environment, Clock::default()))
+    ClearCache::new(services_at("incident-clear-cache", "http://127.0.0.1:9", environment, Clock::default()))
 }
 
 fn clear(operation: &str) -> Value {
@@ -114,7 +114,8 @@ async fn a_wrong_password_and_a_missing_server_are_named() {
     assert_eq!(error.name(), "Ops.AccessDenied", "{error}");
     assert!(!error.message().contains("secret") && !error.message().contains("open"), "{error}");
     let nowhere = [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", "1")];
-    let function = ClearCache::new(services_at("http://127.0.0.1:9", nowhere, Clock::default()));
+    let function =
+        ClearCache::new(services_at("incident-clear-cache", "http://127.0.0.1:9", nowhere, Clock::default()));
     let error = call(&function, &clear("plan")).await.unwrap_err();
     assert_eq!(error.name(), "Ops.DependencyUnavailable", "{error}");
 }

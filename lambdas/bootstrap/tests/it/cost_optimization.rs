@@ -10,7 +10,10 @@ const DAY_MS: i64 = 86_400_000;
 
 fn function(world: &World) -> CostOptimizationAnalyzer {
     CostOptimizationAnalyzer::new(
-        world.services([("ECS_CLUSTER_NAME", "production"), ("ECS_SERVICE_NAME", "webhooks")]),
+        world.services(
+            "cost-optimization-analyzer",
+            [("ECS_CLUSTER_NAME", "production"), ("ECS_SERVICE_NAME", "webhooks")],
+        ),
     )
 }
 
@@ -104,7 +107,7 @@ async fn a_change_is_measured_two_weeks_later() {
 }
 
 async fn ask(world: &World, target: &str, parameters: Value) -> Value {
-    let services = world.services([]);
+    let services = world.services("", []);
     let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
     let answer = services.http.post(&world.sandbox().url(), &headers, parameters.to_string()).await.expect("an answer");
     serde_json::from_str(&answer.body).expect("JSON")

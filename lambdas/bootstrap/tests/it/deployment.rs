@@ -44,7 +44,7 @@ pub(crate) fn payload(service: &str, operation: &str, deployment: &Value) -> Val
 
 /// Sends a call that no function sends, as a person or a pipeline would.
 pub(crate) async fn send(world: &World, target: &'static str, parameters: Value) -> Value {
-    let services = services_at(&world.sandbox().url(), [], Clock::default());
+    let services = services_at("", &world.sandbox().url(), [], Clock::default());
     let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
     let answer = services.http.post(&world.sandbox().url(), &headers, parameters.to_string()).await.expect("an answer");
     assert_eq!(answer.status, 200, "{target}: {}", answer.body);

@@ -8,7 +8,7 @@ use sandbox::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 fn function(world: &World) -> Act {
-    Act::new(world.services([]))
+    Act::new(world.services("deployment-act", []))
 }
 
 fn new() -> Value {

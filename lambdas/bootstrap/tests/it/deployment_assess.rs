@@ -9,7 +9,7 @@ use sandbox::FaultKind;
 use serde_json::{Value, json};
 
 fn function(world: &World) -> DeploymentAssess {
-    DeploymentAssess::new(world.services([]))
+    DeploymentAssess::new(world.services("deployment-assess", []))
 }
 
 async fn asked(world: &World, service: &str, deployment: &Value, operation: &str, more: Value) -> Value {
@@ -71,7 +71,7 @@ impl Release {
     }
 
     async fn act(&self, world: &World, operation: &str, more: Value) -> Value {
-        let act = Act::new(world.services([]));
+        let act = Act::new(world.services("deployment-act", []));
         call(&act, &with(payload("checkout", operation, &self.deployment), more)).await.expect("a report")
     }
 

@@ -85,7 +85,11 @@ async fn status(world: &World, event: &Value) -> Value {
 }
 
 fn hook(world: &World, executions: Played) -> CodeDeployHook<Played> {
-    CodeDeployHook::with(Hook::ValidateBeforeInstall, world.services(ENVIRONMENT), executions)
+    CodeDeployHook::with(
+        Hook::ValidateBeforeInstall,
+        world.services("validate-before-install", ENVIRONMENT),
+        executions,
+    )
 }
 
 async fn invoke(function: &impl Function, event: &Value, time: Duration) -> Result<Value, Error> {
@@ -144,7 +148,7 @@ async fn an_incomplete_environment_is_told_too() {
         let (world, event) = waiting().await;
         let mut environment = ENVIRONMENT;
         environment[missing].1 = "";
-        let services = world.services(environment);
+        let services = world.services("validate-before-install", environment);
         let error =
             invoke(&CodeDeployHook::new(Hook::ValidateBeforeInstall, services), &event, TIME).await.unwrap_err();
         assert_eq!(error.name(), "Ops.ConfigInvalid");
@@ -180,7 +184,7 @@ async fn an_event_of_somebody_else_is_refused() {
 }
 
 fn step_functions(server: &WebServer) -> Services {
-    services_at(&server.url, ENVIRONMENT, Clock::default())
+    services_at("", &server.url, ENVIRONMENT, Clock::default())
 }
 
 #[tokio::test]
@@ -272,7 +276,7 @@ async fn ecs_is_answered_with_the_gates_decision() {
 async fn each_traffic_step_is_a_gate_of_its_own() {
     let world = World::start().await;
     let executions = Played::new(Beginning::Normal);
-    let function = EcsHook::with(world.services(ENVIRONMENT), executions.clone());
+    let function = EcsHook::with(world.services("ecs-deployment-hook", ENVIRONMENT), executions.clone());
     let revision = "arn:aws:ecs:us-east-1:123456789012:service-revision/production/search/2";
     let mut event = json!({"lifecycleStage": "POST_PRODUCTION_TRAFFIC_SHIFT",
         "resourceArn": "arn:aws:ecs:us-east-1:123456789012:service-deployment/production/search/D1",

@@ -33,7 +33,7 @@ async fn a_password_is_read_once_and_again_when_it_was_rotated() {
     let redis = RedisServer::start(Some("first")).await;
     let secrets = secrets(&["first", r#"{"username": "default", "password": "second"}"#]).await;
     let environment = [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", redis.port.as_str())];
-    let function = ClearCache::new(services_at(&secrets.url, environment, Clock::default()));
+    let function = ClearCache::new(services_at("incident-clear-cache", &secrets.url, environment, Clock::default()));
     for _ in 0..2 {
         call(&function, &plan(Some("cache"))).await.unwrap();
         assert_eq!(asked(&secrets), ["cache"]);
@@ -56,12 +56,12 @@ async fn the_catalogues_secret_comes_before_the_environments_and_both_before_a_p
     let secrets = secrets(&["open"]).await;
     let own = [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", redis.port.as_str())];
     let both = [own[0], own[1], ("REDIS_SECRET_ARN", "fallback"), ("REDIS_PASSWORD", "wrong")];
-    let function = ClearCache::new(services_at(&secrets.url, both, Clock::default()));
+    let function = ClearCache::new(services_at("incident-clear-cache", &secrets.url, both, Clock::default()));
     call(&function, &plan(Some("own"))).await.unwrap();
     call(&function, &plan(None)).await.unwrap();
     assert_eq!(asked(&secrets), ["own", "fallback"]);
     let password = [own[0], own[1], ("REDIS_PASSWORD", "open")];
-    let function = ClearCache::new(services_at(&secrets.url, password, Clock::default()));
+    let function = ClearCache::new(services_at("incident-clear-cache", &secrets.url, password, Clock::default()));
     call(&function, &plan(None)).await.unwrap();
     assert_eq!(asked(&secrets).len(), 2, "no secret is asked for where none is named");
 }
@@ -70,7 +70,9 @@ async fn the_catalogues_secret_comes_before_the_environments_and_both_before_a_p
 async fn a_secret_that_cannot_be_read_is_named_with_its_remedy() {
     let world = World::start().await;
     let redis = RedisServer::start(None).await;
-    let function = ClearCache::new(world.services([("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", &redis.port)]));
+    let function = ClearCache::new(
+        world.services("incident-clear-cache", [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", &redis.port)]),
+    );
     // The sandbox's own secret has an empty password: nobody logs in.
     call(&function, &plan(Some("ops/production/cache"))).await.unwrap();
     assert_eq!(redis.times("AUTH"), 0);
@@ -97,7 +99,7 @@ async fn a_secret_that_cannot_be_read_is_named_with_its_remedy() {
 async fn bytes_are_no_password() {
     let binary = WebServer::start(&[(200, "", r#"{"Name": "n", "SecretBinary": "AAEC"}"#)]).await;
     let environment = [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", "1")];
-    let function = ClearCache::new(services_at(&binary.url, environment, Clock::default()));
+    let function = ClearCache::new(services_at("incident-clear-cache", &binary.url, environment, Clock::default()));
     let error = call(&function, &plan(Some("cache"))).await.unwrap_err();
     assert_eq!(error.name(), "Ops.ConfigInvalid", "{error}");
     assert!(error.message().ends_with("store its value as SecretString"), "{error}");
@@ -120,7 +122,8 @@ async fn a_real_redis_takes_the_password_and_the_user_of_a_secret() {
         ("own", false),
     ] {
         let secrets = secrets(&[secret]).await;
-        let function = ClearCache::new(services_at(&secrets.url, environment, Clock::default()));
+        let function =
+            ClearCache::new(services_at("incident-clear-cache", &secrets.url, environment, Clock::default()));
         let mut encrypted = plan(Some("cache"));
         encrypted["entry"]["redis"]["tls"] = json!(true);
         let answer = call(&function, &encrypted).await.map_err(|error| error.name());

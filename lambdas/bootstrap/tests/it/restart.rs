@@ -10,7 +10,7 @@ fn restart(operation: &str) -> Value {
 }
 
 fn function(world: &World) -> RestartService {
-    RestartService::new(world.services([]))
+    RestartService::new(world.services("incident-restart-service", []))
 }
 
 /// The payload of an act on a fresh plan, intended now.

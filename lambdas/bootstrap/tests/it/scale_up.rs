@@ -10,7 +10,7 @@ fn scale(target: &str, operation: &str) -> Value {
 }
 
 fn function(world: &World) -> ScaleUp {
-    ScaleUp::new(world.services([]))
+    ScaleUp::new(world.services("incident-scale-up", []))
 }
 
 async fn act(world: &World, function: &ScaleUp, target: &str) -> Value {

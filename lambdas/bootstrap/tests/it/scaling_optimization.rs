@@ -10,11 +10,15 @@ use serde_json::{Value, json};
 const DAY: u64 = 1_440;
 
 fn optimizer(world: &World) -> AutoScalingOptimizer {
-    AutoScalingOptimizer::new(world.services([("ECS_CLUSTER_NAME", "production"), ("ECS_SERVICE_NAME", "signup")]))
+    AutoScalingOptimizer::new(
+        world.services("auto-scaling-optimizer", [("ECS_CLUSTER_NAME", "production"), ("ECS_SERVICE_NAME", "signup")]),
+    )
 }
 
 fn analyzer(world: &World) -> PerformanceAnalyzer {
-    PerformanceAnalyzer::new(world.services([("ECS_CLUSTER_NAME", "production"), ("ECS_SERVICE_NAME", "signup")]))
+    PerformanceAnalyzer::new(
+        world.services("performance-analyzer", [("ECS_CLUSTER_NAME", "production"), ("ECS_SERVICE_NAME", "signup")]),
+    )
 }
 
 async fn proposed(world: &World, target: &str) -> Value {
@@ -108,7 +112,7 @@ async fn nothing_is_proposed_during_a_deployment_or_behind_the_back_of_a_tool() 
     let answer = call(&optimizer(&world), &owned).await.unwrap();
     assert_eq!(answer["status"], "REFUSED", "{answer}");
     assert!(answer["patch"].as_str().is_some_and(|patch| patch.contains("max_capacity")), "{answer}");
-    let services = world.services([]);
+    let services = world.services("", []);
     let headers = [
         ("content-type", "application/x-amz-json-1.1"),
         ("x-amz-target", "AmazonEC2ContainerServiceV20141113.UpdateService"),

@@ -13,6 +13,7 @@ use lambda_kit::{Function, Invocation, Services};
 use operations::Error;
 use sandbox::{Config, Fault, FaultKind, Profile, Sandbox, Time};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ impl World {
             listen: ([127, 0, 0, 1], 0).into(),
             time: Time::Manual { start_ms: START_MS },
             profile,
+            observed: observed(),
             ..Config::default()
         };
         Self { sandbox: Arc::new(Sandbox::start(config).await.expect("a sandbox")), patience }
@@ -76,8 +78,10 @@ impl World {
         self.advance(Duration::from_secs(seconds));
     }
 
-    pub(crate) fn services<const N: usize>(&self, environment: [(&str, &str); N]) -> Services {
-        services_within(self.patience, &self.sandbox.url(), environment, Clock::driven(Arc::new(self.clone())))
+    /// What a function of this name gets.
+    pub(crate) fn services<const N: usize>(&self, name: &str, environment: [(&str, &str); N]) -> Services {
+        let clock = Clock::driven(Arc::new(self.clone()));
+        services_within(self.patience, name, &self.sandbox.url(), environment, clock)
     }
 
     /// The calls that change something, as the sandbox received them: the log of a plan.
@@ -108,22 +112,30 @@ impl World {
     }
 }
 
-pub(crate) fn services_at<const N: usize>(url: &str, environment: [(&str, &str); N], clock: Clock) -> Services {
-    services_within(READ, url, environment, clock)
+pub(crate) fn services_at<const N: usize>(
+    name: &str,
+    url: &str,
+    environment: [(&str, &str); N],
+    clock: Clock,
+) -> Services {
+    services_within(READ, name, url, environment, clock)
 }
 
 fn services_within<const N: usize>(
     read: Duration,
+    name: &str,
     url: &str,
     environment: [(&str, &str); N],
     clock: Clock,
 ) -> Services {
     let http = Http::new(read, read);
+    // By its access key id the sandbox tells who calls.
+    let credentials = Credentials::new(name, "secret", None, None, "test");
     let aws = SdkConfig::builder()
         .behavior_version(aws_config_version())
         .region(Region::new("us-east-1"))
         .endpoint_url(url)
-        .credentials_provider(SharedCredentialsProvider::new(Credentials::for_tests()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::disabled())
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(read).build())
         .http_client(http.shared())
@@ -133,6 +145,12 @@ fn services_within<const N: usize>(
 
 fn aws_config_version() -> aws_smithy_runtime_api::client::behavior_version::BehaviorVersion {
     aws_smithy_runtime_api::client::behavior_version::BehaviorVersion::latest()
+}
+
+/// Where `cargo xtask infra observe` collects who calls what.
+#[expect(clippy::disallowed_methods, reason = "what a whole test run is told, it is told by its environment")]
+fn observed() -> Option<PathBuf> {
+    std::env::var("STEPWRIGHT_OBSERVED_CALLS").ok().map(PathBuf::from)
 }
 
 /// Calls a function as the runtime does.

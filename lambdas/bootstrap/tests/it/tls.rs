@@ -27,7 +27,8 @@ async fn a_webhook_without_tls_is_unavailable() {
 async fn a_redis_without_tls_is_unavailable() {
     let redis = RedisServer::start(None).await;
     let environment = [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", redis.port.as_str())];
-    let function = ClearCache::new(services_at("http://127.0.0.1:9", environment, Clock::default()));
+    let function =
+        ClearCache::new(services_at("incident-clear-cache", "http://127.0.0.1:9", environment, Clock::default()));
     let error = call(&function, &encrypted("plan")).await.unwrap_err();
     assert_eq!(error.name(), "Ops.DependencyUnavailable", "{error}");
     assert_eq!(redis.times("GET"), 0, "nothing was sent in the clear");
@@ -43,7 +44,8 @@ fn encrypted(operation: &str) -> Value {
 async fn clear(redis: &RealRedis, host: &str, file: &Path) -> Result<Value, Error> {
     let file = file.to_str().expect("a path in Unicode");
     let environment = [("REDIS_HOST", host), ("REDIS_PORT", redis.port.as_str()), ("REDIS_CA_FILE", file)];
-    let function = ClearCache::new(services_at("http://127.0.0.1:9", environment, Clock::default()));
+    let function =
+        ClearCache::new(services_at("incident-clear-cache", "http://127.0.0.1:9", environment, Clock::default()));
     let plan = call(&function, &encrypted("plan")).await?;
     call(&function, &with(encrypted("act"), json!({"plan": plan}))).await
 }

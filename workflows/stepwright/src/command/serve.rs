@@ -271,7 +271,7 @@ fn start_workers(arguments: &Arguments, world: &World, stack: &Stack, api: Socke
         return None;
     }
     let folder = std::env::current_exe().ok().and_then(|this| this.parent().map(PathBuf::from)).unwrap_or_default();
-    Some(Workers::start(stack, &folder, &world.worker_environment(arguments, api)))
+    Some(Workers::start(stack, &folder, &world.worker_environment(arguments, api), world.tells_callers_apart()))
 }
 
 fn log() {

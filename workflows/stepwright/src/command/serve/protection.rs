@@ -195,6 +195,11 @@ impl Protection {
         self.own.as_ref().map_or_else(test, |key| (key.access_key_id.clone(), key.secret_access_key.clone()))
     }
 
+    /// Whether requests must be signed.
+    pub(super) const fn has_keys(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// `https` where there is a certificate.
     pub(super) const fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }

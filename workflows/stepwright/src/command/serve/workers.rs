@@ -29,13 +29,19 @@ pub(super) struct Workers {
 
 impl Workers {
     /// Starts the workers whose binaries are in `folder`.
-    pub(super) fn start(stack: &Stack, folder: &Path, environment: &BTreeMap<String, String>) -> Self {
+    ///
+    /// Against the sandbox each has its name for an access key id, by which the call log tells them apart.
+    pub(super) fn start(stack: &Stack, folder: &Path, environment: &BTreeMap<String, String>, sandboxed: bool) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut workers = Self { running: JoinSet::new(), stop, names: Vec::new(), missing: Vec::new() };
         for (name, worker) in &stack.workers {
             let program = folder.join(name);
             if program.is_file() {
-                workers.running.spawn(keep(program, variables(environment, worker), stopped.clone()));
+                let mut variables = variables(environment, worker);
+                if sandboxed {
+                    variables.insert("AWS_ACCESS_KEY_ID".to_owned(), name.clone());
+                }
+                workers.running.spawn(keep(program, variables, stopped.clone()));
                 workers.names.push(name.clone());
             } else {
                 workers.missing.push(name.clone());
@@ -122,14 +128,14 @@ mod tests {
         drop(input);
         assert!(child.wait().await.unwrap().success());
 
-        let workers = Workers::start(&stack("cat"), Path::new("/bin"), &BTreeMap::new());
+        let workers = Workers::start(&stack("cat"), Path::new("/bin"), &BTreeMap::new(), false);
         assert_eq!((&workers.names[..], workers.missing.len()), (&["cat".to_owned()][..], 0));
         tokio::time::timeout(GRACE, workers.stop()).await.expect("it drains");
     }
 
     #[test]
     fn a_worker_that_is_not_built_is_named() {
-        let workers = Workers::start(&stack("nobody"), Path::new("/bin"), &BTreeMap::new());
+        let workers = Workers::start(&stack("nobody"), Path::new("/bin"), &BTreeMap::new(), false);
         assert_eq!((workers.names, workers.missing), (vec![], vec!["nobody".to_owned()]));
     }
 }

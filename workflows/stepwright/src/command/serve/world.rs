@@ -97,6 +97,11 @@ impl World {
         self.skipped.as_ref().map(SkippedFile::path)
     }
 
+    /// Whether functions and workers sign with their names: to the sandbox, unless it asks for a key that it knows.
+    pub(super) fn tells_callers_apart(&self) -> bool {
+        self.sandbox.is_some() && !self.protection.has_keys()
+    }
+
     /// What workers get: the functions' common environment.
     pub(super) fn worker_environment(&self, arguments: &Arguments, api: SocketAddr) -> BTreeMap<String, String> {
         let mut variables = common_environment(arguments, self, api);
@@ -162,6 +167,7 @@ async fn start_sandbox(arguments: &Arguments, protection: &Protection, clock: &C
         lambda_endpoint: None,
         sfn_endpoint: None,
         access: protection.sandbox(),
+        observed: environment::variable("STEPWRIGHT_OBSERVED_CALLS").map(PathBuf::from),
     };
     Sandbox::start(config).await.map_err(could_not_start)
 }
@@ -181,7 +187,8 @@ async fn start_lambdas(
     let mut functions = Vec::new();
     if !stack.functions.is_empty() {
         let binary = binary(arguments)?;
-        functions.extend(stack.functions.iter().map(|(name, function)| deployed(name, function, &binary)));
+        let sandboxed = world.tells_callers_apart();
+        functions.extend(stack.functions.iter().map(|(name, function)| deployed(name, function, &binary, sandboxed)));
     }
     let common_environment = common_environment(arguments, world, api);
     let config = lambda_host::Config {
@@ -212,13 +219,18 @@ fn created(arguments: &Arguments, common: &BTreeMap<String, String>) -> lambda_h
     }
 }
 
-fn deployed(name: &str, function: &Function, binary: &Path) -> lambda_host::Function {
+fn deployed(name: &str, function: &Function, binary: &Path, sandboxed: bool) -> lambda_host::Function {
+    let mut environment = function.environment.clone();
+    if sandboxed {
+        // By this the sandbox's call log tells the functions apart.
+        environment.insert("AWS_ACCESS_KEY_ID".to_owned(), name.to_owned());
+    }
     lambda_host::Function {
         name: name.to_owned(),
         binary: binary.to_owned(),
         timeout: Duration::from_secs(function.timeout_seconds),
         memory_mb: function.memory_mb,
-        environment: function.environment.clone(),
+        environment,
         // As on AWS, an invocation beyond what is reserved does not wait.
         max_concurrency: function.reserved_concurrency.map_or(CONCURRENCY, NonZeroUsize::get),
         queue: function.reserved_concurrency.map(|_| 0),
