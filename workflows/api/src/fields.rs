@@ -28,8 +28,11 @@ pub(crate) struct Text {
     /// A sensitive value is not repeated in a message.
     sensitive: bool,
     /// The pattern as the model has it, and whether a character is none of it.
-    pattern: Option<(&'static str, fn(char) -> bool)>,
+    pattern: Option<Pattern>,
 }
+
+/// A pattern, and what a character is that it has not.
+type Pattern = (&'static str, fn(char) -> bool);
 
 impl Text {
     /// `length` characters.

@@ -19,8 +19,12 @@ async fn open(folder: Option<&TempDir>) -> Engine {
         data_dir: folder.map(|folder| folder.path().to_owned()),
         aws: aws::Endpoint::Url("http://127.0.0.1:1".to_owned()),
         lambda_endpoint: None,
+        events_endpoint: None,
         clock: Clock::system(),
         limits: Limits::default(),
+        names: engine::Names::default(),
+        quotas: engine::Quotas::default(),
+        signers: aws::Signers::default(),
     };
     Engine::open(config).await.expect("the engine opens")
 }

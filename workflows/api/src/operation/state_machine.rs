@@ -134,12 +134,10 @@ fn description(shown: &Shown<'_>, with_data: bool) -> Map<String, Json> {
     answer.insert("name".to_owned(), shown.name.into());
     // As AWS has it: a definition is always there, and stands for nothing where data is not wanted.
     answer.insert("definition".to_owned(), if with_data { shown.definition } else { "{}" }.into());
-    if with_data {
-        if !shown.variables.is_empty() {
-            let names = |names: &BTreeSet<Arc<str>>| names.iter().map(|name| Json::from(&**name)).collect();
-            let variables = shown.variables.iter().map(|(state, read)| (state.to_string(), names(read)));
-            answer.insert("variableReferences".to_owned(), Json::Object(variables.collect()));
-        }
+    if with_data && !shown.variables.is_empty() {
+        let names = |names: &BTreeSet<Arc<str>>| names.iter().map(|name| Json::from(&**name)).collect();
+        let variables = shown.variables.iter().map(|(state, read)| (state.to_string(), names(read)));
+        answer.insert("variableReferences".to_owned(), Json::Object(variables.collect()));
     }
     answer.insert("roleArn".to_owned(), shown.role_arn.into());
     let logging = machine.logging.as_ref().map_or_else(|| logging_with_defaults(&Map::new()), Json::from);
