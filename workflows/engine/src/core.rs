@@ -19,7 +19,7 @@ use crate::call::Calls;
 use crate::closed::{Closed, End};
 use crate::engine::Config;
 use crate::entropy;
-use crate::express::Reader;
+use crate::express::{self, Reader};
 use crate::histories::Histories;
 use crate::integration::World;
 use crate::map_run::MapRuns;
@@ -246,6 +246,7 @@ impl Core {
     fn close(&self, arn: &Arc<str>, end: End, reader: Option<Reader>) {
         match &reader {
             Some(reader) => reader.tell(end.description),
+            None if express::is_forgotten(arn) => {}
             None => self.closed.keep(end),
         }
         let slot = self.open().remove(arn);

@@ -1,6 +1,8 @@
 //! Opening: the clock goes on where it stopped, every open execution where it was.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -149,27 +151,57 @@ struct Outstanding {
 /// Definitions that were read, by the digests of their texts; of item processors also by their Map states.
 pub(crate) type Definitions = HashMap<(Digest, Option<Arc<str>>), Arc<Definition>>;
 
+/// An execution, and the journal that told it.
+type Replayed = (Live, Vec<Event>);
+
+/// Executions that one thread replays before those that are loaded are let in: their journals are in memory till then.
+const LOADED_AT_ONCE: usize = 1024;
+
 impl Core {
-    /// Replays every open execution.
+    /// Replays every open execution, on every processor.
     fn load_executions(&self) -> Result<Vec<Outstanding>, StoreError> {
-        let mut definitions = HashMap::new();
-        let mut outstanding = Vec::new();
-        for arn in self.records.open_executions()? {
-            let (live, journal) = self.replayed(&arn, &mut definitions)?;
-            self.observers.resumed(&live.record, &journal);
-            let (mut orders, mut runs) = (Vec::new(), Vec::new());
-            for command in live.execution.outstanding() {
-                match command {
-                    Command::Perform(order) => orders.push(order),
-                    Command::Run(run) => runs.push(run),
-                    Command::WakeAt(_) => {}
+        let arns = self.records.open_executions()?;
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let mut definitions: Vec<Definitions> = vec![HashMap::new(); threads];
+        let mut outstanding = Vec::with_capacity(arns.len());
+        for some in arns.chunks(threads * LOADED_AT_ONCE) {
+            for loaded in self.load(some, &mut definitions) {
+                for (live, journal) in loaded? {
+                    outstanding.push(self.admit(live, &journal));
                 }
             }
-            outstanding.push(Outstanding { arn: Arc::clone(&arn), orders, runs });
-            self.timers.change(&arn, None, live.due);
-            self.open().insert(arn, Arc::new(Slot { live: Mutex::new(Some(live)) }));
         }
         Ok(outstanding)
+    }
+
+    /// Replays some executions, each of the threads a part of them, in order.
+    fn load(&self, arns: &[Arc<str>], definitions: &mut [Definitions]) -> Vec<Result<Vec<Replayed>, StoreError>> {
+        std::thread::scope(|scope| {
+            let parts = arns.chunks(LOADED_AT_ONCE).zip(definitions);
+            let threads: Vec<_> = parts
+                .map(|(arns, definitions)| {
+                    scope.spawn(move || arns.iter().map(|arn| self.replayed(arn, definitions)).collect())
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        })
+    }
+
+    /// Puts an execution that was loaded among the open ones.
+    fn admit(&self, live: Live, journal: &[Event]) -> Outstanding {
+        self.observers.resumed(&live.record, journal);
+        let (mut orders, mut runs) = (Vec::new(), Vec::new());
+        for command in live.execution.outstanding() {
+            match command {
+                Command::Perform(order) => orders.push(order),
+                Command::Run(run) => runs.push(run),
+                Command::WakeAt(_) => {}
+            }
+        }
+        let arn = Arc::clone(&live.record.identity.arn);
+        self.timers.change(&arn, None, live.due);
+        self.open().insert(Arc::clone(&arn), Arc::new(Slot { live: Mutex::new(Some(live)) }));
+        Outstanding { arn, orders, runs }
     }
 
     /// An execution as its journal tells it.
@@ -178,7 +210,7 @@ impl Core {
     }
 
     /// An execution as its journal tells it, and its journal.
-    fn replayed(&self, arn: &str, definitions: &mut Definitions) -> Result<(Live, Vec<Event>), StoreError> {
+    fn replayed(&self, arn: &str, definitions: &mut Definitions) -> Result<Replayed, StoreError> {
         let missing = |space| StoreError::Missing { space, key: arn.to_owned() };
         let record = self.records.execution(arn)?.ok_or_else(|| missing("executions"))?;
         let events = self.records.journal(record.number)?;

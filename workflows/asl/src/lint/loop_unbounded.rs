@@ -1,8 +1,8 @@
 //! A circle of states that nothing slows down and nothing ends.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::flow::{Edge, edges, reached};
+use super::flow::{Edge, components, edges, reached};
 use super::waiting::Waiting;
 use super::{Finding, Scene, expressions, known_seconds};
 use crate::{Choice, Condition, Kind, Machine, Operator, State, Task, Until, Value};
@@ -41,24 +41,19 @@ struct Circle<'a> {
     states: Vec<&'a str>,
 }
 
-/// The circles among the states that `wanted` holds for.
+/// The circles among the states that `wanted` holds for, in the order of the text.
 fn circles<'a>(machine: &'a Machine, wanted: &dyn Fn(&State) -> bool) -> Vec<Circle<'a>> {
-    let is_wanted = |name: &str| machine.states.get(name).is_some_and(wanted);
-    let pass = |from: &str, edge: &Edge<'a>| is_wanted(from) && is_wanted(edge.to);
-    let mut placed: HashSet<&str> = HashSet::new();
-    let mut found = Vec::new();
-    for name in machine.states.keys().map(|name| &**name) {
-        let ahead = reached(machine, name, &pass);
-        if placed.contains(name) || !ahead.contains(name) {
-            continue;
-        }
-        let back = |other: &'a str| other == name || reached(machine, other, &pass).contains(name);
-        let states: Vec<&str> =
-            machine.states.keys().map(|name| &**name).filter(|other| ahead.contains(other) && back(other)).collect();
-        placed.extend(&states);
-        found.push(Circle { states });
-    }
-    found
+    let states: Vec<(&str, &State)> =
+        machine.states.iter().map(|(name, state)| (&**name, state)).filter(|(_, state)| wanted(state)).collect();
+    let places: HashMap<&str, usize> = states.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect();
+    let next = |(_, state): &(&str, &'a State)| {
+        let open = edges(state).into_iter().filter(|edge| edge.open);
+        open.filter_map(|edge| places.get(edge.to).copied()).collect()
+    };
+    let next: Vec<Vec<usize>> = states.iter().map(next).collect();
+    let is_circle = |group: &Vec<usize>| group.len() > 1 || next[group[0]].contains(&group[0]);
+    let circle = |group: Vec<usize>| Circle { states: group.into_iter().map(|place| states[place].0).collect() };
+    components(&next).into_iter().filter(is_circle).map(circle).collect()
 }
 
 impl Circle<'_> {
@@ -76,10 +71,15 @@ impl Circle<'_> {
         self.states.iter().filter_map(|name| machine.states.get(*name))
     }
 
+    fn names(&self) -> HashSet<&str> {
+        self.states.iter().copied().collect()
+    }
+
     fn has_way_out(&self, machine: &Machine) -> bool {
+        let own = self.names();
         self.states(machine).any(|state| {
             let ends = matches!(state.kind.transition(), Some(crate::Transition::End));
-            ends || edges(state).iter().any(|edge| edge.open && !self.states.contains(&edge.to))
+            ends || edges(state).iter().any(|edge| edge.open && !own.contains(edge.to))
         })
     }
 
@@ -104,9 +104,10 @@ impl Circle<'_> {
 
     /// Whether failures alone, without a decision, lead from a Task back to it.
     fn retries_for_ever(&self, machine: &Machine) -> bool {
+        let own = self.names();
         let undecided = |name: &str| {
             let state = machine.states.get(name);
-            self.states.contains(&name) && state.is_some_and(|state| !matches!(state.kind, Kind::Choice(_)))
+            own.contains(name) && state.is_some_and(|state| !matches!(state.kind, Kind::Choice(_)))
         };
         let pass = |from: &str, edge: &Edge<'_>| undecided(from) && undecided(edge.to);
         let back = |name: &str, edge: &Edge<'_>| {

@@ -4,7 +4,8 @@ use std::fs::{File, TryLockError};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
+use fjall::config::CompressionPolicy;
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
 
 use super::{Entry, Space, Store, StoreError, Visit, VisitAll, Write, inspect, key};
 
@@ -31,8 +32,13 @@ impl Disk {
         inspect::journals(&store)?;
         inspect::tables_of_contents(&store.join("keyspaces"))?;
         let fail = |error| failure(directory, error);
-        let database = Database::builder(store).open().map_err(fail)?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        // What `inspect` reads is not compressed.
+        let database = Database::builder(store).journal_compression(CompressionType::None).open().map_err(fail)?;
+        let options = || {
+            let compressed = CompressionPolicy::all(CompressionType::Lz4);
+            let options = KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+            options.data_block_compression_policy(compressed)
+        };
         let spaces = Space::ALL.into_iter().map(|space| database.keyspace(space.name(), options));
         let spaces = spaces.collect::<Result<_, _>>().map_err(fail)?;
         Ok(Self { directory: directory.to_owned(), database, spaces, _lock: lock })

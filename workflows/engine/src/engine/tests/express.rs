@@ -48,6 +48,7 @@ async fn what_nobody_waits_for_runs_and_goes() {
     assert!(engine.list_executions(None, None).unwrap().is_empty());
     clock.advance(60_000);
     forgotten(&engine).await;
+    assert_eq!(engine.describe_execution(&arn).unwrap_err().to_string(), refused, "nor is its end remembered");
 }
 
 #[tokio::test]
