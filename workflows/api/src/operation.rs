@@ -120,7 +120,7 @@ pub const OPERATIONS: [Operation; 37] = [
 
 /// How many definitions are read at once.
 pub(crate) const DEFINITIONS: usize = 2;
-/// Operations that read a definition: a megabyte of it can take minutes.
+/// Operations that read a definition: a megabyte of it takes a tenth of a second.
 const READ_DEFINITIONS: [&str; 3] = ["CreateStateMachine", "UpdateStateMachine", "ValidateStateMachineDefinition"];
 
 /// Answers `body` as a request of the operation `name`.

@@ -48,8 +48,14 @@ fn config(directory: Option<&Path>, url: &str, clock: &Clock) -> Config {
     }
 }
 
+/// Opens an engine. One that was dropped before has its directory until the last of its tasks has seen that.
 async fn open(directory: Option<&Path>, url: &str, clock: &Clock) -> Engine {
-    Engine::open(config(directory, url, clock)).await.unwrap()
+    loop {
+        match Engine::open(config(directory, url, clock)).await {
+            Err(OpenError::Store(StoreError::Locked(_))) => tokio::task::yield_now().await,
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 async fn in_memory() -> (Engine, Clock) {

@@ -77,7 +77,7 @@ async fn a_directory_from_before_formats_had_numbers_is_brought_to_this_one() {
     let without: Vec<_> = records().into_iter().filter(|write| write.space != Space::Meta).collect();
     store.commit(without.clone()).unwrap();
     let records = Records::over(store.clone(), Path::new("d")).unwrap();
-    assert_eq!(store.get(Space::Meta, b"format").unwrap(), Some(b"1".to_vec()));
+    assert_eq!(store.get(Space::Meta, b"format").unwrap(), Some(b"2".to_vec()));
     let clock = Clock::manual(START);
     let core =
         recovery::open_over(config(None, "http://127.0.0.1:1", &clock), records, Observers::default()).await.unwrap();
