@@ -12,6 +12,9 @@ use super::{Entry, Space, Store, StoreError, Visit, VisitAll, Write, inspect, ke
 /// Bytes of one key space that are kept in memory before they go to a table on disk.
 const MEMTABLE_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Bytes of the log: beyond that, what is only there goes to tables. The start after a crash reads the whole log again.
+const LOG_BYTES: u64 = 128 * 1024 * 1024;
+
 /// Key spaces in a directory.
 pub(crate) struct Disk {
     directory: PathBuf,
@@ -33,7 +36,9 @@ impl Disk {
         inspect::tables_of_contents(&store.join("keyspaces"))?;
         let fail = |error| failure(directory, error);
         // What `inspect` reads is not compressed.
-        let database = Database::builder(store).journal_compression(CompressionType::None).open().map_err(fail)?;
+        let database =
+            Database::builder(store).journal_compression(CompressionType::None).max_journaling_size(LOG_BYTES);
+        let database = database.open().map_err(fail)?;
         let options = || {
             let compressed = CompressionPolicy::all(CompressionType::Lz4);
             let options = KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
